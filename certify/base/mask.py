@@ -1,0 +1,50 @@
+"""What pruning keeps of one matrix of the base network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from certify.network.matrix import Int64Array
+
+
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """The kept positions of a matrix, row by row.
+
+    Attributes:
+        shape: (rows, columns) of the matrix.
+        start: int64[rows + 1]; row r keeps columns[start[r]:start[r + 1]].
+        columns: int64[kept], strictly rising within a row.
+    """
+
+    shape: tuple[int, int]
+    start: Int64Array
+    columns: Int64Array
+
+    def __post_init__(self) -> None:
+        assert self.start.shape == (self.shape[0] + 1,)
+        assert self.start[0] == 0
+        assert self.start[-1] == len(self.columns)
+        assert not len(self.columns) or (self.columns.min() >= 0 and self.columns.max() < self.shape[1])
+        for array in (self.start, self.columns):
+            array.setflags(write=False)
+
+    @property
+    def kept(self) -> int:
+        """How many weights are kept."""
+        return len(self.columns)
+
+    def rows(self) -> Int64Array:
+        """int64[kept]: the row of each kept position."""
+        return np.repeat(np.arange(self.shape[0], dtype=np.int64), np.diff(self.start))
+
+
+def from_bits(bits: NDArray[np.bool_]) -> Mask:
+    """Return the mask that keeps the true positions of bool[rows, columns]."""
+    start = np.zeros(bits.shape[0] + 1, dtype=np.int64)
+    np.cumsum(bits.sum(axis=1), out=start[1:])
+    shape = (int(bits.shape[0]), int(bits.shape[1]))
+    return Mask(shape, start, np.nonzero(bits)[1].astype(np.int64))

@@ -1,0 +1,1 @@
+"""What a quantized network is: model, exact arithmetic, reading and writing `certify.network/1`."""

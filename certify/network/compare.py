@@ -1,0 +1,45 @@
+"""When two networks are comparable, and the common scale on which their outputs are.
+
+An output's value is integer · 2^-bits. Networks whose outputs have different precision bits are compared after
+both are brought to the finer one, which multiplies integers by a power of two and never rounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from certify.errors import InputError
+from certify.network.model import Network
+
+
+def check_comparable(left: Network, right: Network) -> None:
+    """Check that input shapes, input precision bits and output counts match.
+
+    Boxes are not compared: an audit uses the target's whole box, whatever the other network says.
+
+    Raises:
+        InputError: names the first that differs.
+    """
+    pairs = {
+        "input.shape": (left.input.shape, right.input.shape),
+        "input.precision_bits": (left.input.precision_bits, right.input.precision_bits),
+        "outputs": (left.outputs, right.outputs),
+    }
+    for place, (expected, found) in pairs.items():
+        if expected != found:
+            raise InputError(
+                f"expected {expected} as in the first network, found {found} in the second", place
+            )
+
+
+def common_scale(left: Network, right: Network) -> tuple[int, int]:
+    """Return how many bits each network's output integers are shifted left to meet on the common scale."""
+    left_bits, right_bits = left.output_precision_bits(), right.output_precision_bits()
+    finer = max(left_bits, right_bits)
+    return finer - left_bits, finer - right_bits
+
+
+def same_values(left: Network, right: Network, left_out: Sequence[int], right_out: Sequence[int]) -> bool:
+    """Tell whether two output vectors, one of each network, have equal values."""
+    left_shift, right_shift = common_scale(left, right)
+    return [value << left_shift for value in left_out] == [value << right_shift for value in right_out]

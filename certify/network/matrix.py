@@ -1,0 +1,69 @@
+"""Integer matrices kept row by row: the weights of targets and of pruned networks alike.
+
+Compressed sparse rows. An entry may be a stored zero: in a pruned network it is a weight that the mask keeps and
+that happens to be 0, which is not the same as one that pruning removed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Int64Array = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Matrix:
+    """A sparse integer matrix.
+
+    Attributes:
+        shape: (rows, columns): outputs, inputs.
+        start: int64[rows + 1]; row r holds the entries start[r] to start[r + 1].
+        columns: int64[entries], rising within a row.
+        values: int64[entries].
+    """
+
+    shape: tuple[int, int]
+    start: Int64Array
+    columns: Int64Array
+    values: Int64Array
+
+    def __post_init__(self) -> None:
+        rows, width = self.shape
+        assert self.start.shape == (rows + 1,)
+        assert self.start[0] == 0
+        assert self.start[-1] == len(self.columns) == len(self.values)
+        assert not len(self.columns) or (self.columns.min() >= 0 and self.columns.max() < width)
+        for array in (self.start, self.columns, self.values):
+            array.setflags(write=False)
+
+    @property
+    def entries(self) -> int:
+        """How many weights are stored (kept), zeros among them."""
+        return len(self.columns)
+
+    def row_of_entry(self) -> Int64Array:
+        """int64[entries]: the row each entry stands in."""
+        return np.repeat(np.arange(self.shape[0], dtype=np.int64), np.diff(self.start))
+
+    def row(self, index: int) -> tuple[list[int], list[int]]:
+        """Return (columns, values) of one row as Python integers."""
+        span = slice(int(self.start[index]), int(self.start[index + 1]))
+        return self.columns[span].tolist(), self.values[span].tolist()
+
+    def to_dense(self) -> Int64Array:
+        """Return int64[rows, columns]."""
+        dense = np.zeros(self.shape, dtype=np.int64)
+        dense[self.row_of_entry(), self.columns] = self.values
+        return dense
+
+
+def from_dense(dense: Int64Array) -> Matrix:
+    """Return the nonzero entries of int64[rows, columns]."""
+    rows, columns = np.nonzero(dense)
+    start = np.zeros(dense.shape[0] + 1, dtype=np.int64)
+    np.cumsum(np.bincount(rows, minlength=dense.shape[0]), out=start[1:])
+    shape = (int(dense.shape[0]), int(dense.shape[1]))
+    return Matrix(shape, start, columns.astype(np.int64), dense[rows, columns].astype(np.int64))

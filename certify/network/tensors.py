@@ -1,0 +1,104 @@
+"""Integer tensors in their two JSON forms: nested lists, or base64 of little-endian row-major bytes."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+from collections.abc import Sequence
+from typing import Annotated, Literal, TypeAlias, get_args
+
+import msgspec
+import numpy as np
+
+from certify.errors import InputError
+from certify.network.matrix import Int64Array
+
+Dtype: TypeAlias = Literal["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"]
+DTYPES: tuple[str, ...] = get_args(Dtype)
+MAX_ELEMENTS = 2**28
+
+
+class EncodedTensor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A tensor as bytes: `data` is the base64 of its elements, little-endian, row-major."""
+
+    shape: list[Annotated[int, msgspec.Meta(ge=0)]]
+    dtype: Dtype
+    data: str
+
+
+Vector: TypeAlias = list[int] | EncodedTensor
+Table: TypeAlias = list[list[int]] | EncodedTensor
+
+
+def read_vector(tensor: Vector, place: str) -> Int64Array:
+    """Return int64[length].
+
+    Raises:
+        InputError: an encoded tensor that does not hold together, or is not a vector.
+    """
+    if isinstance(tensor, list):
+        return np.array(tensor, dtype=np.int64)
+    array = _decode(tensor, place)
+    if array.ndim != 1:
+        raise InputError(f"expected one dimension, found {array.ndim}", f"{place}.shape")
+    return array
+
+
+def read_table(tensor: Table, place: str) -> Int64Array:
+    """Return int64[rows, columns].
+
+    Raises:
+        InputError: ragged lists, no rows or columns, or an encoded tensor that does not hold together.
+    """
+    if not isinstance(tensor, list):
+        array = _decode(tensor, place)
+        if array.ndim != 2 or 0 in array.shape:
+            raise InputError(f"expected two dimensions above 0, found {list(array.shape)}", f"{place}.shape")
+        return array
+    if not tensor or not tensor[0]:
+        raise InputError("expected at least one row and one column", place)
+    for row, values in enumerate(tensor):
+        if len(values) != len(tensor[0]):
+            problem = f"expected {len(tensor[0])} entries as in the first row, found {len(values)}"
+            raise InputError(problem, f"{place}[{row}]")
+    return np.array(tensor, dtype=np.int64)
+
+
+def decode_base64(text: str, place: str) -> bytes:
+    """Return the bytes of canonical base64: no white space, padded, unused bits 0.
+
+    Raises:
+        InputError: any other text.
+    """
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise InputError("expected base64", place) from None
+    if base64.b64encode(data).decode() != text:
+        raise InputError("expected canonical base64, found unused bits that are not 0", place)
+    return data
+
+
+def _decode(tensor: EncodedTensor, place: str) -> Int64Array:
+    elements = math.prod(tensor.shape)
+    if elements > MAX_ELEMENTS:
+        raise InputError(f"expected at most {MAX_ELEMENTS} elements, found {elements}", f"{place}.shape")
+    kind = np.dtype(tensor.dtype).newbyteorder("<")
+    data = decode_base64(tensor.data, f"{place}.data")
+    if len(data) != elements * kind.itemsize:
+        expected = f"{elements * kind.itemsize} bytes for {tensor.shape} of {tensor.dtype}"
+        raise InputError(f"expected {expected}, found {len(data)}", f"{place}.data")
+    return np.frombuffer(data, dtype=kind).astype(np.int64).reshape(tensor.shape)
+
+
+def encode(array: Sequence[int] | Int64Array) -> EncodedTensor:
+    """Return integers in base64, in the narrowest signed dtype that holds them."""
+    values = np.asarray(array, dtype=np.int64)
+    low, high = int(values.min(initial=0)), int(values.max(initial=0))
+    kinds = (np.int8, np.int16, np.int32, np.int64)
+    kind = next(np.dtype(k) for k in kinds if np.iinfo(k).min <= low and high <= np.iinfo(k).max)
+    data = values.astype(kind.newbyteorder("<")).tobytes()
+    # The dtype's name is one of the literals because it was taken from the four above.
+    dtype: Dtype = next(name for name in get_args(Dtype) if name == kind.name)
+    return EncodedTensor(list(values.shape), dtype, base64.b64encode(data).decode())

@@ -1,0 +1,1 @@
+"""Solvers that know integers, formulas and matrices, and nothing of networks, tickets or certificates."""
