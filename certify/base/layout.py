@@ -1,0 +1,152 @@
+"""What stands around the random matrices: the depth, the constant lines and the steps of Theorem 1's network.
+
+Theorem 1 of Kumar and Natale (arXiv:2508.11020) puts a pair of random matrices in the place of each layer of the
+target. The first has a row for every hidden unit and a column for every input and constant line, and is followed
+by a ReLU; the second has a row for every output and is followed by the target's own steps. A product of two random
+weights of precision δ has precision δ², so the pair's accumulator is finer than the target's by s = δ_t/δ² (for
+every pair so far that did not end at its own scale), and its steps are the target's rescaled.
+
+A bias is the sum of pruned random weights too: the constant lines carry 1, R, R², … with R = 2^k (2 for k = 0), as
+many as the layer's largest bias needs, and each bias is split into digits of S_δ_t. The target's own constants
+never vary, so what they contribute is part of the bias here.
+
+Everything here follows from the target, the widths and the precisions, so a certificate carries none of it. The
+prover does not take this module's word for it: it holds every constant, step and shape against the target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from certify.base.law import MAX_PRECISION_BITS, BaseMatrices, Precision, Quantization
+from certify.base.mask import Mask
+from certify.errors import InputError
+from certify.network.model import Dense, Network
+from certify.network.steps import Relu, Step, rescale
+
+
+@dataclass(frozen=True)
+class BaseNetwork:
+    """A base network as a certificate names it.
+
+    Attributes:
+        seed: any text; all weights follow from it.
+        widths: hidden units of each pair.
+        precisions: δ_in and δ of each pair.
+        quantization: the operator from δ_in to δ.
+    """
+
+    seed: str
+    widths: tuple[int, ...]
+    precisions: tuple[Precision, ...]
+    quantization: Quantization = "floor"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What one layer of the target fixes of its pair of matrices.
+
+    Attributes:
+        input_bits: the pair's input integers are the target's times 2^input_bits.
+        weight_bits: a product of two random weights is finer than a target weight by 2^weight_bits.
+        constants: what the constant lines carry, on the pair's input scale.
+        steps: the target's steps for this pair's accumulator.
+    """
+
+    input_bits: int
+    weight_bits: int
+    constants: tuple[int, ...]
+    steps: tuple[Step, ...]
+
+
+def default_precisions(target: Network) -> tuple[Precision, ...]:
+    """Return the coarsest δ with δ_t ≥ δ² for every layer, and δ_in = δ."""
+    kept = [(layer.precision_bits + 1) // 2 for layer in target.layers]
+    return tuple(Precision(bits, bits) for bits in kept)
+
+
+def check_precisions(target: Network, precisions: Sequence[Precision]) -> None:
+    """Check Theorem 1's condition δ_t ≥ δ² for every layer.
+
+    Raises:
+        InputError: names the first layer whose target is too fine, and what it needs.
+    """
+    for index, (layer, precision) in enumerate(zip(target.layers, precisions, strict=True)):
+        needed = (layer.precision_bits + 1) // 2
+        if precision.kept < needed:
+            problem = (
+                f"expected a base precision of at least {needed} bits, found {precision.kept}: δ_t ≥ δ² fails"
+            )
+            raise InputError(problem, f"layers[{index}].precision_bits")
+        if precision.drawn > MAX_PRECISION_BITS:
+            raise InputError(f"expected at most {MAX_PRECISION_BITS} bits, found {precision.drawn}", "precision")
+
+
+def effective_bias(layer: Dense) -> tuple[int, ...]:
+    """Return int[outputs]: each bias and all that the layer's constants add to it."""
+    if not layer.constants:
+        return layer.bias
+    first = layer.inputs
+    totals = []
+    for output, bias in enumerate(layer.bias):
+        columns, weights = layer.weights.row(output)
+        parts = (w * layer.constants[c - first] for c, w in zip(columns, weights, strict=True) if c >= first)
+        totals.append(bias + sum(parts))
+    return tuple(totals)
+
+
+def radix_bits(precision_bits: int) -> int:
+    """Return log2 R of the bias digits of a layer of these precision bits."""
+    return max(precision_bits, 1)
+
+
+def constant_lines(layer: Dense) -> int:
+    """Return how many constant lines the layer's largest bias needs."""
+    largest = max(map(abs, effective_bias(layer)))
+    if largest == 0:
+        return 0
+    lines, radix, digit = 1, 1 << radix_bits(layer.precision_bits), 1 << layer.precision_bits
+    while largest > (digit + 1) * radix ** (lines - 1) - 1:
+        lines += 1
+    return lines
+
+
+def pairs(target: Network, precisions: Sequence[Precision]) -> tuple[Pair, ...]:
+    """Return what the target fixes of every pair, in order."""
+    found: list[Pair] = []
+    input_bits = 0
+    for layer, precision in zip(target.layers, precisions, strict=True):
+        weight_bits = 2 * precision.kept - layer.precision_bits
+        radix = radix_bits(layer.precision_bits)
+        constants = tuple(1 << (radix * line + input_bits) for line in range(constant_lines(layer)))
+        steps, left = rescale(layer.steps, input_bits + weight_bits)
+        found.append(Pair(input_bits, weight_bits, constants, steps))
+        input_bits = left
+    return tuple(found)
+
+
+def matrices(target: Network, base: BaseNetwork) -> BaseMatrices:
+    """Return the random matrices that the base network has for this target."""
+    shapes: list[tuple[int, int]] = []
+    for layer, pair, width in zip(target.layers, pairs(target, base.precisions), base.widths, strict=True):
+        shapes += [(width, layer.inputs + len(pair.constants)), (layer.outputs, width)]
+    return BaseMatrices(base.seed, tuple(shapes), base.precisions, base.quantization)
+
+
+def prune(target: Network, base: BaseNetwork, masks: Sequence[Mask]) -> Network:
+    """Return base ⊙ mask as a network, on the target's input box; only kept weights are generated.
+
+    Args:
+        target: the network that the ticket claims to equal.
+        base: the base network.
+        masks: one for each matrix, in order; their shapes are those of `matrices(target, base)`.
+    """
+    random = matrices(target, base)
+    kept = [random.kept_weights(index, mask) for index, mask in enumerate(masks)]
+    layers: list[Dense] = []
+    for index, pair in enumerate(pairs(target, base.precisions)):
+        first, second, bits = kept[2 * index], kept[2 * index + 1], base.precisions[index].kept
+        layers.append(Dense(first, bits, (0,) * first.shape[0], pair.constants, (Relu(),)))
+        layers.append(Dense(second, bits, (0,) * second.shape[0], (), pair.steps))
+    return Network(f"ticket of {target.name}", target.input, tuple(layers))

@@ -1,0 +1,78 @@
+"""Philox4x64-10, compiled: the counter-based generator behind every random weight.
+
+J. Salmon, M. Moraes, R. Dror and D. Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011. A block of four
+64-bit words is a pure function of a key and a counter, so any weight can be had alone, rows in parallel, in any
+language. Written out here because a certificate must mean the same weights decades from now, and no library
+promises that of its streams: numpy's Philox, for one, increments the counter before its first block.
+
+A weight's coordinates give its counter (c0, c1, c2, c3) = (column div 4, row, matrix, 0) and its word, column
+mod 4. A word x becomes floor(x·N / 2^64) - 2^k with N = 2^(k+1) + 1: uniform on S_δ up to 2^-64 (Definition 4).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Words = NDArray[np.uint64]
+
+_ROUNDS = 10
+_MULTIPLIER_0 = np.uint64(0xD2E7470EE14C6C93)
+_MULTIPLIER_1 = np.uint64(0xCA5A826395121157)
+_WEYL_0 = np.uint64(0x9E3779B97F4A7C15)
+_WEYL_1 = np.uint64(0xBB67AE8584CAA73B)
+_LOW = np.uint64(0xFFFFFFFF)
+_32 = np.uint64(32)
+_0 = np.uint64(0)
+
+
+@njit(cache=True, nogil=True)
+def _multiply_high(a: Any, b: Any) -> Any:
+    """The upper 64 bits of the 128-bit product of two uint64."""
+    a_low, a_high, b_low, b_high = a & _LOW, a >> _32, b & _LOW, b >> _32
+    middle = a_high * b_low + ((a_low * b_low) >> _32)
+    other = a_low * b_high + (middle & _LOW)
+    return a_high * b_high + (middle >> _32) + (other >> _32)
+
+
+@njit(cache=True, nogil=True)
+def _block(key: Words, c0: Any, c1: Any, c2: Any, out: Words) -> None:
+    """Fill out: uint64[4] with the block of counter (c0, c1, c2, 0)."""
+    c3 = _0
+    k0, k1 = key[0], key[1]
+    for _ in range(_ROUNDS):
+        high_0, low_0 = _multiply_high(_MULTIPLIER_0, c0), _MULTIPLIER_0 * c0
+        high_1, low_1 = _multiply_high(_MULTIPLIER_1, c2), _MULTIPLIER_1 * c2
+        c0, c1, c2, c3 = high_1 ^ c1 ^ k0, low_1, high_0 ^ c3 ^ k1, low_0
+        k0, k1 = k0 + _WEYL_0, k1 + _WEYL_1
+    out[0], out[1], out[2], out[3] = c0, c1, c2, c3
+
+
+@njit(cache=True, nogil=True)
+def draw(key: Words, matrix: int, bits: int, rows: Any, columns: Any) -> Any:
+    """Return the drawn weights at the given coordinates.
+
+    Args:
+        key: uint64[2].
+        matrix: which matrix of the base network, from 0.
+        bits: k; the weights are integers in [-2^k, 2^k], k ≤ 61.
+        rows: int64[n].
+        columns: int64[n]; neighbours in one row share a block when they follow each other here.
+
+    Returns:
+        int64[n].
+    """
+    weights = np.empty(len(rows), dtype=np.int64)
+    words = np.empty(4, dtype=np.uint64)
+    count = np.uint64((1 << (bits + 1)) + 1)
+    last_row, last_block = np.int64(-1), np.int64(-1)
+    for i in range(len(rows)):
+        row, block = rows[i], columns[i] >> 2
+        if row != last_row or block != last_block:
+            _block(key, np.uint64(block), np.uint64(row), np.uint64(matrix), words)
+            last_row, last_block = row, block
+        weights[i] = np.int64(_multiply_high(words[columns[i] & 3], count)) - (1 << bits)
+    return weights

@@ -1,0 +1,5 @@
+"""How a ticket is made: constructions that choose, by exact subset sums, what pruning keeps."""
+
+from certify.ticket.theorem1 import Ticket, find_ticket
+
+__all__ = ["Ticket", "find_ticket"]

@@ -1,0 +1,59 @@
+"""Why a weight is not in the base network, and what would help.
+
+theory.md, "What finite sizes look like": a failing subset sum has one of three causes. *range*: all items of the
+target's sign together are too small. *parity*: the items' greatest common divisor does not divide the target,
+most often an odd target and no odd product. *density*: neither, there are just too few units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from certify.network.matrix import Int64Array
+
+Cause: TypeAlias = Literal["range", "parity", "density"]
+
+_HELP: dict[Cause, str] = {
+    "range": "a larger --width",
+    "parity": "a finer --precision (δ² below δ_t makes every target even), a larger --width or another --seed",
+    "density": "a larger --width, or none, so that blocks grow",
+}
+_NAMED = 4
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One target weight, or digit of a bias, that no subset of its block's units reaches.
+
+    Attributes:
+        place: the weight in the target's JSON, such as `layers[0].weights[3][1]`.
+        half: which half of Lemma 5, inputs ≥ 0 or inputs ≤ 0.
+        units: how many units of the half have a product other than 0.
+        cause: range, parity or density.
+    """
+
+    place: str
+    half: str
+    units: int
+    cause: Cause
+
+
+def cause_of(items: Int64Array, target: int) -> Cause:
+    """Return why no subset of int64[n] items sums to the target, given that none does."""
+    if not int(items[items < 0].sum()) <= target <= int(items[items > 0].sum()):
+        return "range"
+    divisor = int(np.gcd.reduce(items))
+    return "parity" if divisor and target % divisor else "density"
+
+
+def explain(failures: Sequence[Failure], blocks: str) -> str:
+    """Return one line that names weights, causes and what would help."""
+    named = "; ".join(f"{f.place} ({f.half}, {f.units} units): {f.cause}" for f in failures[:_NAMED])
+    more = f"; and {len(failures) - _NAMED} more" if len(failures) > _NAMED else ""
+    causes = dict.fromkeys(failure.cause for failure in failures)
+    helps = "; ".join(f"{cause}: {_HELP[cause]}" for cause in causes)
+    return f"no subset of the {blocks} gives {named}{more}. What would help: {helps}"

@@ -1,0 +1,248 @@
+"""Theorem 1's ticket: every weight of the target as an exact subset sum of products of random weights.
+
+Kumar and Natale (arXiv:2508.11020), Lemmas 5 to 7 and Theorem 1. Every input of a layer gets its own block of
+hidden units (pruning makes the first matrix block-diagonal). For inputs ≥ 0 the block's units with u > 0 carry the
+weight w: Σ v·u = w on the scale of products; for inputs ≤ 0 those with u < 0 do. A half that the input's range
+excludes needs no units. Every output takes its own subset of each block.
+
+Two ways to share out the units. *Grown* blocks: an input's block ends at the unit with which the last of its
+weights is reached, and the next input's begins there. *Fixed* blocks have the same number of units each, as in the
+paper. Either way the base network is one draw from one seed, and which unit serves which input is only pruning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from certify.base.law import Precision, random_weights
+from certify.base.layout import (
+    BaseNetwork,
+    check_precisions,
+    constant_lines,
+    default_precisions,
+    effective_bias,
+    pairs,
+    radix_bits,
+)
+from certify.base.mask import Mask, from_bits
+from certify.errors import TicketNotFoundError
+from certify.network.bounds import network_bounds
+from certify.network.matrix import Int64Array
+from certify.network.model import Dense, Network
+from certify.ticket.failure import Failure, cause_of, explain
+from solvers.subset_sum import WorkLimitError, solve
+
+FIRST_LOOK = 16
+MAX_BLOCK = 1 << 12
+
+Run: TypeAlias = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Ticket:
+    """A base network and what pruning keeps of it.
+
+    Attributes:
+        base: the base network.
+        masks: two for each layer of the target.
+        block_width: units in every input's block, or None where blocks grew as needed.
+    """
+
+    base: BaseNetwork
+    masks: tuple[Mask, ...]
+    block_width: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Layer:
+    """All that one layer's search depends on; sent to worker processes.
+
+    Attributes:
+        index: the layer's in the target; its matrices are 2·index and 2·index + 1.
+        targets: int64[outputs, inputs + lines], on the scale of products.
+        positive, negative: bool[inputs + lines]: which halves of Lemma 5 each input needs.
+        inputs: how many columns are inputs; the rest are constant lines.
+    """
+
+    index: int
+    targets: Int64Array
+    positive: NDArray[np.bool_]
+    negative: NDArray[np.bool_]
+    inputs: int
+    seed: str
+    precision: Precision
+    block_width: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """One input's units: how many, and bool[outputs, units], which of them each output takes."""
+
+    units: int
+    chosen: NDArray[np.bool_]
+
+
+def find_ticket(
+    target: Network,
+    seed: str,
+    *,
+    block_width: int | None = None,
+    precisions: Sequence[Precision] | None = None,
+    run: Run = map,
+) -> Ticket:
+    """Return a ticket that equals the target, by construction; the prover decides whether it does.
+
+    Args:
+        target: the network to represent.
+        seed: of the base network.
+        block_width: units in every input's block; None lets blocks grow.
+        precisions: of each pair of matrices; None takes the coarsest that Theorem 1 allows.
+        run: maps a function over the layers, `map` or an executor's; it has no influence on the ticket.
+
+    Raises:
+        InputError: the precisions are too coarse for the target.
+        TicketNotFoundError: names weights that are not in the base network, the cause and what would help.
+    """
+    precisions = default_precisions(target) if precisions is None else tuple(precisions)
+    check_precisions(target, precisions)
+    layers = list(_layers(target, seed, precisions, block_width))
+    found = list(run(_search_layer, layers))
+    widths = tuple(masks[0].shape[0] for masks in found)
+    masks = tuple(mask for layer_masks in found for mask in layer_masks)
+    return Ticket(BaseNetwork(seed, widths, tuple(precisions)), masks, block_width)
+
+
+def _layers(
+    target: Network, seed: str, precisions: Sequence[Precision], block_width: int | None
+) -> Iterator[_Layer]:
+    low, high = target.input.low, target.input.high
+    bounds = network_bounds(target)
+    for index, (layer, pair) in enumerate(zip(target.layers, pairs(target, precisions), strict=True)):
+        digits = _bias_digits(layer)
+        weights = np.hstack([layer.weights.to_dense()[:, : layer.inputs], digits])
+        lines = [True] * digits.shape[1]
+        yield _Layer(
+            index=index,
+            targets=weights << pair.weight_bits,
+            positive=np.array([value > 0 for value in high] + lines),
+            negative=np.array([value < 0 for value in low] + [False] * len(lines)),
+            inputs=layer.inputs,
+            seed=seed,
+            precision=precisions[index],
+            block_width=block_width,
+        )
+        low, high = bounds[index].output_low, bounds[index].output_high
+
+
+def _bias_digits(layer: Dense) -> Int64Array:
+    """Return int64[outputs, lines]: digits in S_δ_t with Σ digit·R^line = bias, all of the bias's sign."""
+    lines, radix = constant_lines(layer), 1 << radix_bits(layer.precision_bits)
+    digits = np.zeros((layer.outputs, lines), dtype=np.int64)
+    for output, bias in enumerate(effective_bias(layer)):
+        rest = abs(bias)
+        for line in range(lines):
+            digit = rest if line == lines - 1 else rest % radix
+            digits[output, line] = digit if bias > 0 else -digit
+            rest = (rest - digit) // radix
+    return digits
+
+
+def _search_layer(layer: _Layer) -> tuple[Mask, Mask]:
+    """Return the masks of one layer's two matrices."""
+    blocks: list[_Block] = []
+    failures: list[Failure] = []
+    start = 0
+    for column in range(layer.targets.shape[1]):
+        block = _search_block(layer, column, start, failures)
+        blocks.append(block)
+        start += block.units
+    if failures:
+        kind = f"{layer.block_width} units" if layer.block_width is not None else f"first {MAX_BLOCK} units"
+        raise TicketNotFoundError(explain(failures, f"{kind} of a block"))
+    return _masks(blocks, layer.targets.shape)
+
+
+def _search_block(layer: _Layer, column: int, start: int, failures: list[Failure]) -> _Block:
+    """Return one input's block, whose first unit is `start`; append what it cannot reach to `failures`."""
+    outputs = layer.targets.shape[0]
+    most = layer.block_width if layer.block_width is not None else MAX_BLOCK
+    chosen = np.zeros((outputs, most), dtype=np.bool_)
+    used = 0
+    halves = [name for name, needed in (("+", layer.positive), ("-", layer.negative)) if needed[column]]
+    for half in halves:
+        open_outputs = np.flatnonzero(layer.targets[:, column])
+        looked = min(most, FIRST_LOOK)
+        while len(open_outputs):
+            items = _products(layer, column, half, open_outputs, start, looked)
+            solutions = _solve(items, layer.targets[open_outputs, column], layer, column)
+            chosen[open_outputs, :looked] |= solutions.chosen
+            used = max(used, int(solutions.prefix.max()))
+            missing = solutions.prefix < 0
+            if looked == most:
+                failures += _failures(layer, column, half, open_outputs[missing], items[missing])
+                break
+            open_outputs = open_outputs[missing]
+            looked = min(most, 2 * looked)
+    units = used if layer.block_width is None else most
+    return _Block(units, chosen[:, :units])
+
+
+def _solve(items: Int64Array, targets: Int64Array, layer: _Layer, column: int) -> Any:
+    try:
+        return solve(items, targets)
+    except (WorkLimitError, ValueError) as error:
+        place = _place(layer, 0, column).rpartition("[")[0]
+        raise TicketNotFoundError(
+            f"{place}: the search is too large at {layer.precision.kept} bits: {error}. "
+            "What would help: a coarser --precision, a smaller --width"
+        ) from None
+
+
+def _products(layer: _Layer, column: int, half: str, outputs: Int64Array, start: int, count: int) -> Int64Array:
+    """Return int64[outputs, count]: v·u of the half's units, 0 for the others."""
+    random = partial(random_weights, layer.seed, precision=layer.precision, quantization="floor")
+    units = np.arange(start, start + count, dtype=np.int64)
+    u = random(2 * layer.index, rows=units, columns=np.full(count, column, dtype=np.int64))
+    u = np.where(u > 0 if half == "+" else u < 0, u, 0)
+    rows, columns = np.repeat(outputs, count), np.tile(units, len(outputs))
+    v = random(2 * layer.index + 1, rows=rows, columns=columns)
+    return v.reshape(len(outputs), count) * u
+
+
+def _failures(layer: _Layer, column: int, half: str, outputs: Int64Array, items: Int64Array) -> list[Failure]:
+    name = "inputs ≥ 0" if half == "+" else "inputs ≤ 0"
+    return [
+        Failure(
+            place=_place(layer, int(output), column),
+            half=name,
+            units=int(np.count_nonzero(row)),
+            cause=cause_of(row, int(layer.targets[output, column])),
+        )
+        for output, row in zip(outputs, items, strict=True)
+    ]
+
+
+def _place(layer: _Layer, output: int, column: int) -> str:
+    if column < layer.inputs:
+        return f"layers[{layer.index}].weights[{output}][{column}]"
+    return f"layers[{layer.index}].bias[{output}]"
+
+
+def _masks(blocks: Sequence[_Block], shape: tuple[int, ...]) -> tuple[Mask, Mask]:
+    """Return the first matrix's mask, block-diagonal over units that any output takes, and the second's."""
+    outputs, columns = shape
+    width = max(1, sum(block.units for block in blocks))
+    empty = np.zeros((outputs, 0), dtype=np.bool_)
+    chosen = np.hstack([block.chosen for block in blocks] or [empty])
+    chosen = np.pad(chosen, ((0, 0), (0, width - chosen.shape[1])))
+    served = np.repeat(np.arange(columns, dtype=np.int64), [block.units for block in blocks])
+    kept_units = chosen.any(axis=0)
+    first_start = np.concatenate([[0], np.cumsum(kept_units)]).astype(np.int64)
+    first = Mask((width, columns), first_start, served[np.flatnonzero(kept_units)])
+    return first, from_bits(chosen)

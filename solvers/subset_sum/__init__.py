@@ -1,0 +1,5 @@
+"""Exact subset sums of integers, by a compiled bitset dynamic program."""
+
+from solvers.subset_sum.solve import Solutions, WorkLimitError, solve
+
+__all__ = ["Solutions", "WorkLimitError", "solve"]
