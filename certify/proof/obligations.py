@@ -1,0 +1,229 @@
+"""Conditions 2 to 4: the obligations of a pair, each one formula whose unsatisfiability is needed.
+
+theory.md, "The proof, and why it is one". They are written from base ⊙ mask and the target alone, as plain
+integers; `refutation` puts them before z3 unsimplified, and `digest` names them in a certificate. Kinds:
+
+range   the box of an input is not empty: z3 must answer `sat` to it alone (condition 4)
+relu    for one kept u and one input box: x = p - q with p = σ(x) in P and q = σ(-x) in Q, and σ(u·x) = u·p for
+        u ≥ 0, |u|·q for u < 0 (condition 2)
+weight  for one output, one input and one half: ∀p in P: Σ v·(u·p) = 2^r·(w·p), or
+        ∀q in Q: Σ v·(|u|·q) = 2^r·(-w·q) (condition 3). p and q are the ticket's integers, finer than the target's
+        by the pair's input scale, on which both sides depend alike; the scale left is the weights', 2^r = δ_t/δ²
+bias    for one output: Σ v·σ(u·c) over the constant lines = s·(b + Σ w·constant) (condition 3). A unit that keeps
+        no input is the constant σ(0), and its edges stand here too
+steps   for one layer: ∀a within its accumulators: the ticket's steps on s·a give the target's on a, rescaled.
+        theory.md argues this for every rule; here z3 is asked
+
+A half is skipped only where the box excludes it and no kept edge is in it, so every kept edge stands in a formula.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from certify.network.matrix import Int64Array
+from certify.proof.structure import Pair
+
+Kind: TypeAlias = Literal["range", "relu", "weight", "bias", "steps"]
+KINDS: tuple[Kind, ...] = ("range", "relu", "weight", "bias", "steps")
+Range: TypeAlias = tuple[int, int]
+
+POSITIVE, NEGATIVE = 0, 1
+
+
+@dataclass(frozen=True, eq=False)
+class WeightObligations:
+    """All weight obligations of a pair, in the order of output, input, half.
+
+    Attributes:
+        output, input, half: int64[m]; half is POSITIVE (p) or NEGATIVE (q).
+        weight: int64[m], the target's w.
+        start: int64[m + 1]; the edges of obligation i are start[i] to start[i + 1].
+        u, v: int64[edges], the kept weights of the first and the second matrix.
+        ranges: for each half, the range of p or q for each input.
+    """
+
+    output: Int64Array
+    input: Int64Array
+    half: Int64Array
+    weight: Int64Array
+    start: Int64Array
+    u: Int64Array
+    v: Int64Array
+    ranges: tuple[tuple[Range, ...], tuple[Range, ...]]
+
+    def __len__(self) -> int:
+        return len(self.output)
+
+    def part(self, first: int, last: int) -> WeightObligations:
+        """Return obligations first to last, the last not included."""
+        span = slice(first, last)
+        edges = slice(int(self.start[first]), int(self.start[last]))
+        start = self.start[first : last + 1] - self.start[first]
+        return WeightObligations(
+            self.output[span],
+            self.input[span],
+            self.half[span],
+            self.weight[span],
+            start,
+            self.u[edges],
+            self.v[edges],
+            self.ranges,
+        )
+
+    def range_of(self, index: int) -> Range:
+        """Return the range of obligation `index`'s variable."""
+        return self.ranges[int(self.half[index])][int(self.input[index])]
+
+
+@dataclass(frozen=True, eq=False)
+class BiasObligations:
+    """One for every output of a pair.
+
+    Attributes:
+        start: int64[outputs + 1]; the edges of output j are start[j] to start[j + 1].
+        u, v: int64[edges]; u is 0 for a unit that keeps no input.
+        line: int64[edges], the constant line of each edge, UNFED for such a unit.
+    """
+
+    start: Int64Array
+    u: Int64Array
+    v: Int64Array
+    line: Int64Array
+
+
+@dataclass(frozen=True, eq=False)
+class PairObligations:
+    """Everything that has to be refuted for one pair, and the ranges that must be satisfiable.
+
+    Attributes:
+        pair: whose they are.
+        boxes: the distinct boxes of inputs, on the ticket's scale.
+        lemmas: the distinct (u, low, high) of condition 2.
+        weights: condition 3 for inputs.
+        biases: condition 3 for constant lines.
+    """
+
+    pair: Pair
+    boxes: tuple[Range, ...]
+    lemmas: tuple[tuple[int, int, int], ...]
+    weights: WeightObligations
+    biases: BiasObligations
+
+
+def obligations(pair: Pair) -> PairObligations:
+    """Return the obligations of one pair whose shape has been checked."""
+    boxes = [
+        (low << pair.input_bits, high << pair.input_bits) for low, high in zip(pair.low, pair.high, strict=True)
+    ]
+    edge_input = pair.unit_input[pair.output.weights.columns]
+    variable = (edge_input >= 0) & (edge_input < len(boxes))
+    return PairObligations(
+        pair=pair,
+        boxes=tuple(sorted(set(boxes))),
+        lemmas=_lemmas(pair, boxes),
+        weights=_weight_obligations(pair, boxes, variable),
+        biases=_bias_obligations(pair, ~variable),
+    )
+
+
+def _lemmas(pair: Pair, boxes: Sequence[Range]) -> tuple[tuple[int, int, int], ...]:
+    """One for each distinct kept u and box; units on constant lines need none, z3 evaluates them."""
+    fed = (pair.unit_input >= 0) & (pair.unit_input < len(boxes))
+    units = zip(pair.unit_weight[fed].tolist(), pair.unit_input[fed].tolist(), strict=True)
+    return tuple(sorted({(u, *boxes[column]) for u, column in units}))
+
+
+def _weight_obligations(pair: Pair, boxes: Sequence[Range], variable: NDArray[np.bool_]) -> WeightObligations:
+    positive = tuple((max(low, 0), max(high, 0)) for low, high in boxes)
+    negative = tuple((max(-high, 0), max(-low, 0)) for low, high in boxes)
+    outputs, inputs = pair.target.outputs, len(boxes)
+    kept = pair.output.weights
+    unit = kept.columns[variable]
+    u, v = pair.unit_weight[unit], kept.values[variable]
+    # The key of an obligation: output, input, half as one number, in the order they are listed in.
+    key = (kept.row_of_entry()[variable] * inputs + pair.unit_input[unit]) * 2 + (u < 0)
+    order = np.argsort(key, kind="stable")
+    edges = np.bincount(key, minlength=outputs * inputs * 2)
+    possible = np.array([[p != (0, 0), q != (0, 0)] for p, q in zip(positive, negative, strict=True)])
+    listed = np.flatnonzero((edges > 0) | np.tile(possible.reshape(-1), outputs))
+    output, column, half = listed // (inputs * 2), (listed // 2) % inputs, listed % 2
+    dense = pair.target.weights.to_dense()
+    start = np.concatenate([[0], np.cumsum(edges[listed])]).astype(np.int64)
+    return WeightObligations(
+        output, column, half, dense[output, column], start, u[order], v[order], (positive, negative)
+    )
+
+
+def _bias_obligations(pair: Pair, constant: NDArray[np.bool_]) -> BiasObligations:
+    kept = pair.output.weights
+    unit = kept.columns[constant]
+    counts = np.bincount(kept.row_of_entry()[constant], minlength=pair.target.outputs)
+    start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    column = pair.unit_input[unit]
+    line = np.where(column >= 0, column - len(pair.low), column)
+    return BiasObligations(start, pair.unit_weight[unit], kept.values[constant], line)
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many obligations of one kind there are, and the SHA-256 of them all, before any sharing."""
+
+    count: int
+    sha256: str
+
+
+def digest(listed: Sequence[PairObligations]) -> dict[Kind, Count]:
+    """Return count and digest of every kind, over all pairs in order.
+
+    What is hashed for each pair is a line of canonical JSON with the pair's index, scales, boxes, constants and
+    steps, and then the arrays of the kind as int64 little-endian.
+    """
+    hashes = {kind: hashlib.sha256() for kind in KINDS}
+    counts = dict.fromkeys(KINDS, 0)
+    for item in listed:
+        header = _header(item)
+        for kind, (count, arrays) in _contents(item).items():
+            counts[kind] += count
+            hashes[kind].update(kind.encode() + b"\n" + header)
+            for array in arrays:
+                hashes[kind].update(array.astype("<i8").tobytes())
+    return {kind: Count(counts[kind], hashes[kind].hexdigest()) for kind in KINDS}
+
+
+def _header(item: PairObligations) -> bytes:
+    pair = item.pair
+    described = {
+        "pair": pair.index,
+        "bits": [pair.input_bits, pair.weight_bits, pair.left_bits],
+        "box": [[str(value) for value in pair.low], [str(value) for value in pair.high]],
+        "accumulator": [[str(value) for value in side] for side in (pair.accumulator_low, pair.accumulator_high)],
+        "bias": [str(value) for value in pair.target.bias],
+        "constants": [[str(value) for value in side] for side in (pair.target.constants, pair.hidden.constants)],
+        "steps": msgspec.to_builtins([pair.target.steps, pair.output.steps]),
+        "lemmas": [[str(value) for value in lemma] for lemma in item.lemmas],
+    }
+    return json.dumps(described, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+
+
+def _contents(item: PairObligations) -> dict[Kind, tuple[int, tuple[Int64Array, ...]]]:
+    weights, biases = item.weights, item.biases
+    constants = item.pair.target.weights.to_dense()[:, item.pair.target.inputs :]
+    return {
+        "range": (len(item.boxes), ()),
+        "relu": (len(item.lemmas), ()),
+        "weight": (
+            len(weights),
+            (weights.output, weights.input, weights.half, weights.weight, weights.start, weights.u, weights.v),
+        ),
+        "bias": (item.pair.target.outputs, (biases.start, biases.u, biases.v, biases.line, constants)),
+        "steps": (1, ()),
+    }

@@ -1,0 +1,1 @@
+"""Solver sessions: integer formulas in, `unsat`, `sat` with a model, or `unknown` with a reason out."""
