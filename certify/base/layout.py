@@ -19,28 +19,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from certify.base.law import MAX_PRECISION_BITS, BaseMatrices, Precision, Quantization
-from certify.base.mask import Mask
+from certify.base.law import MAX_PRECISION_BITS, BaseNetwork, Precision
 from certify.errors import InputError
 from certify.network.model import Dense, Network
-from certify.network.steps import Relu, Step, rescale
-
-
-@dataclass(frozen=True)
-class BaseNetwork:
-    """A base network as a certificate names it.
-
-    Attributes:
-        seed: any text; all weights follow from it.
-        widths: hidden units of each pair.
-        precisions: δ_in and δ of each pair.
-        quantization: the operator from δ_in to δ.
-    """
-
-    seed: str
-    widths: tuple[int, ...]
-    precisions: tuple[Precision, ...]
-    quantization: Quantization = "floor"
+from certify.network.steps import Step, rescale
 
 
 @dataclass(frozen=True)
@@ -75,9 +57,7 @@ def check_precisions(target: Network, precisions: Sequence[Precision]) -> None:
     for index, (layer, precision) in enumerate(zip(target.layers, precisions, strict=True)):
         needed = (layer.precision_bits + 1) // 2
         if precision.kept < needed:
-            problem = (
-                f"expected a base precision of at least {needed} bits, found {precision.kept}: δ_t ≥ δ² fails"
-            )
+            problem = f"expected a base precision of at least {needed} bits, found {precision.kept}: δ_t ≥ δ² fails"
             raise InputError(problem, f"layers[{index}].precision_bits")
         if precision.drawn > MAX_PRECISION_BITS:
             raise InputError(f"expected at most {MAX_PRECISION_BITS} bits, found {precision.drawn}", "precision")
@@ -126,27 +106,9 @@ def pairs(target: Network, precisions: Sequence[Precision]) -> tuple[Pair, ...]:
     return tuple(found)
 
 
-def matrices(target: Network, base: BaseNetwork) -> BaseMatrices:
-    """Return the random matrices that the base network has for this target."""
+def matrix_shapes(target: Network, base: BaseNetwork) -> tuple[tuple[int, int], ...]:
+    """Return (rows, columns) of every matrix that the base network has for this target."""
     shapes: list[tuple[int, int]] = []
     for layer, pair, width in zip(target.layers, pairs(target, base.precisions), base.widths, strict=True):
         shapes += [(width, layer.inputs + len(pair.constants)), (layer.outputs, width)]
-    return BaseMatrices(base.seed, tuple(shapes), base.precisions, base.quantization)
-
-
-def prune(target: Network, base: BaseNetwork, masks: Sequence[Mask]) -> Network:
-    """Return base ⊙ mask as a network, on the target's input box; only kept weights are generated.
-
-    Args:
-        target: the network that the ticket claims to equal.
-        base: the base network.
-        masks: one for each matrix, in order; their shapes are those of `matrices(target, base)`.
-    """
-    random = matrices(target, base)
-    kept = [random.kept_weights(index, mask) for index, mask in enumerate(masks)]
-    layers: list[Dense] = []
-    for index, pair in enumerate(pairs(target, base.precisions)):
-        first, second, bits = kept[2 * index], kept[2 * index + 1], base.precisions[index].kept
-        layers.append(Dense(first, bits, (0,) * first.shape[0], pair.constants, (Relu(),)))
-        layers.append(Dense(second, bits, (0,) * second.shape[0], (), pair.steps))
-    return Network(f"ticket of {target.name}", target.input, tuple(layers))
+    return tuple(shapes)

@@ -62,6 +62,7 @@ class Dense:
         bias: one integer per output, on the accumulator's scale.
         constants: values of the extra inputs appended after the layer's own, on the input's scale.
         steps: applied in this order to every output.
+        name: for people; nothing depends on it.
     """
 
     weights: Matrix
@@ -69,6 +70,7 @@ class Dense:
     bias: tuple[int, ...]
     constants: tuple[int, ...] = ()
     steps: tuple[Step, ...] = ()
+    name: str = ""
 
     @property
     def outputs(self) -> int:
@@ -99,6 +101,11 @@ class Network:
     def parameters(self) -> int:
         """How many weights the matrices have room for, zeros and constants' columns included, biases not."""
         return sum(math.prod(layer.weights.shape) for layer in self.layers)
+
+    @property
+    def matrices(self) -> tuple[Matrix, ...]:
+        """The weights of every layer, in order."""
+        return tuple(layer.weights for layer in self.layers)
 
     def output_precision_bits(self) -> int:
         """The precision bits of the outputs: an output's value is integer · 2^-bits."""

@@ -20,9 +20,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from certify.base.law import Precision, random_weights
+from certify.base.draw import random_weights
+from certify.base.law import BaseNetwork, Precision
 from certify.base.layout import (
-    BaseNetwork,
     check_precisions,
     constant_lines,
     default_precisions,

@@ -1,0 +1,96 @@
+"""Auditing a certificate: reach its verdict again, trusting nothing that it says.
+
+1. The envelope is read, and its signatures are checked against keys that the auditor trusts.
+2. The statement is read: target, base network and masks, each under the strict rules of its own reader.
+3. The kept weights are drawn again from the seed.
+4. The prover decides the claim again, on the target's whole box.
+5. The statement is built again from all that, and has to have the certificate's payload, byte for byte.
+
+A certificate that says `proved` and is not comes back with the prover's verdict; every other lie is an
+InvalidCertificateError. Whether a trusted key signed is kept apart from both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from certify.base.draw import kept_digest
+from certify.base.prune import prune
+from certify.certificate import envelope, statement
+from certify.certificate.envelope import SignatureCheck
+from certify.certificate.statement import Statement
+from certify.certificate.trust import Trust
+from certify.errors import InvalidCertificateError
+from certify.monitor import Monitor
+from certify.network import strict_json
+from certify.proof.claim import Verdict
+from certify.proof.prover import Budget, Proof, Run, prove
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """What an audit found.
+
+    Attributes:
+        signature: who signed; None where signatures were not to be checked.
+        statement: what the certificate says; everything in it was found to hold where `proof` is proved.
+        proof: the auditor's own.
+    """
+
+    signature: SignatureCheck | None
+    statement: Statement
+    proof: Proof
+
+    @property
+    def trusted(self) -> bool:
+        """Whether a trusted key signed."""
+        return self.signature is not None and self.signature.signer is not None
+
+
+def audit(
+    data: bytes,
+    trust: Trust | None,
+    at: datetime,
+    budget: Budget | None = None,
+    *,
+    workers: int = 1,
+    run: Run = map,
+    monitor: Monitor | None = None,
+) -> Audit:
+    """Return what an audit of one certificate's bytes found.
+
+    Args:
+        data: the certificate.
+        trust: the keys that count; None leaves signatures unchecked.
+        at: the moment, aware, at which their validity is judged.
+        budget: of the prover.
+        workers: as for the prover.
+        run: as for the prover.
+        monitor: told of phases and progress.
+
+    Raises:
+        InputError: the bytes are not JSON, so no certificate at all.
+        InvalidCertificateError: the certificate breaks a rule or says what does not hold.
+        DisagreementError: the prover's ways to decide disagree.
+    """
+    monitor = monitor or Monitor()
+    with monitor.phase("reading"):
+        enclosed = envelope.read(data)
+        signature = None if trust is None else envelope.check_signatures(enclosed, trust, at)
+        said = statement.read(enclosed.payload)
+    with monitor.phase("base network"):
+        subject = said.subject
+        ticket = prune(subject.target, subject.base, subject.masks)
+    proof = prove(subject.target, ticket, budget, workers=workers, run=run, monitor=monitor)
+    if proof.verdict is Verdict.PROVED:
+        _check_payload(said, statement.build(subject, kept_digest(ticket.matrices), proof, said.versions))
+    return Audit(signature, said, proof)
+
+
+def _check_payload(said: Statement, expected: bytes) -> None:
+    """Step 5."""
+    if said.payload == expected:
+        return
+    difference = statement.first_difference(strict_json.parse(expected), strict_json.parse(said.payload))
+    raise InvalidCertificateError(difference or "payload: expected other bytes")

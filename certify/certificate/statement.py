@@ -1,0 +1,352 @@
+"""The statement: an in-toto Statement v1 about one target file, and all that is needed to reach the verdict again.
+
+A certificate's payload has one form only. `build` writes it from a target file's bytes, a ticket and a proof; `read`
+takes from it just what cannot be recomputed: the target's bytes, the name of the base network, the masks. Everything
+else it says (digests, claim, obligations, sizes) is informative to people and worthless to an auditor, who builds the
+statement again and compares bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+
+from certify.base.law import GENERATOR, MAX_PRECISION_BITS, BaseNetwork, Precision, Quantization
+from certify.base.layout import check_precisions, matrix_shapes
+from certify.base.mask import Mask
+from certify.certificate import mask_codec
+from certify.certificate.canonical import canonical, integer
+from certify.certificate.sizes import sizes
+from certify.errors import InputError, InvalidCertificateError
+from certify.network import strict_json
+from certify.network.model import Network
+from certify.network.reader import FORMAT, read_network
+from certify.network.tensors import decode_base64
+
+if TYPE_CHECKING:
+    # `certify show` reads a statement without loading the prover.
+    from certify.proof.claim import Claim
+    from certify.proof.prover import Proof
+
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE = "urn:certify:exact-ticket:v1"
+CONSTRUCTION = "theorem-1"
+GROWN: Literal["grown"] = "grown"
+
+_Bits = Annotated[int, msgspec.Meta(ge=0, le=MAX_PRECISION_BITS)]
+_Units = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+_Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+_Version = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z.+!-]{1,64}$")]
+
+
+class _Closed(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """A struct without other keys than its own."""
+
+
+class _Digest(_Closed, frozen=True):
+    sha256: _Sha256
+
+
+class _Subject(_Closed, frozen=True):
+    name: str
+    digest: _Digest
+
+
+class _Target(_Closed, frozen=True):
+    format: Literal["certify.network/1"]
+    bytes: str
+
+
+class _Precision(_Closed, frozen=True):
+    drawn: _Bits
+    kept: _Bits
+
+
+class _Base(_Closed, frozen=True):
+    generator: Literal["certify/base-network/1"]
+    seed: str
+    construction: Literal["theorem-1"]
+    blocks: Literal["grown"] | _Units
+    widths: list[_Units]
+    precisions: list[_Precision]
+    quantization: Quantization
+    kept_sha256: _Sha256
+
+
+class _Mask(_Closed, frozen=True):
+    data: str
+    sha256: _Sha256
+
+
+class _Claim(_Closed, frozen=True):
+    relation: Literal["equal"]
+    low: int | str | list[int | str]
+    high: int | str | list[int | str]
+    points: list[list[int | str]]
+
+
+class _Count(_Closed, frozen=True):
+    count: int
+    sha256: _Sha256
+
+
+class _Sweep(_Closed, frozen=True):
+    work: int | str
+
+
+class _Proof(_Closed, frozen=True):
+    result: Literal["proved"]
+    strategy: Literal["decomposition", "sweep"]
+    obligations: dict[str, _Count]
+    neurons: int
+    sweep: _Sweep | None
+
+
+class _Sizes(_Closed, frozen=True):
+    target_parameters: int
+    base_parameters: int
+    kept: int
+    lower_bound: int
+    ratio: str
+
+
+class _Predicate(_Closed, frozen=True):
+    target: _Target
+    base: _Base
+    masks: list[_Mask]
+    claim: _Claim
+    proof: _Proof
+    sizes: _Sizes
+    versions: dict[str, _Version]
+
+
+class _Statement(_Closed, frozen=True, rename={"type_": "_type", "predicate_type": "predicateType"}):
+    type_: Literal["https://in-toto.io/Statement/v1"]
+    subject: Annotated[list[_Subject], msgspec.Meta(min_length=1, max_length=1)]
+    predicate_type: str
+    predicate: _Predicate
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What a certificate is about, and the ticket in it.
+
+    Attributes:
+        name: the target file's name, without folders.
+        target_bytes: the target file.
+        target: the network read from them.
+        base: the base network's name.
+        block_width: units in every input's block; None where blocks grew.
+        masks: what pruning keeps, two for each layer of the target.
+    """
+
+    name: str
+    target_bytes: bytes
+    target: Network
+    base: BaseNetwork
+    block_width: int | None
+    masks: tuple[Mask, ...]
+
+
+def build(subject: Subject, kept_sha256: str, proof: Proof, versions: Mapping[str, str]) -> bytes:
+    """Return the canonical payload of a proved claim.
+
+    Args:
+        subject: target and ticket.
+        kept_sha256: the digest of all kept weights, `kept_digest` of what `prune` drew.
+        proof: a proof whose verdict is `proved`.
+        versions: of the program and what it rests on, by name.
+    """
+    digest = hashlib.sha256(subject.target_bytes).hexdigest()
+    return canonical(
+        {
+            "_type": STATEMENT_TYPE,
+            "subject": [{"name": subject.name, "digest": {"sha256": digest}}],
+            "predicateType": PREDICATE_TYPE,
+            "predicate": {
+                "target": {"format": FORMAT, "bytes": _base64(subject.target_bytes)},
+                "base": _base(subject, kept_sha256),
+                "masks": [_mask(mask) for mask in subject.masks],
+                "claim": _claim(proof.claim),
+                "proof": _proof(proof),
+                "sizes": asdict(sizes(subject.target, subject.masks)),
+                "versions": dict(versions),
+            },
+        }
+    )
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _base(subject: Subject, kept_sha256: str) -> dict[str, Any]:
+    base = subject.base
+    return {
+        "generator": GENERATOR,
+        "seed": base.seed,
+        "construction": CONSTRUCTION,
+        "blocks": GROWN if subject.block_width is None else subject.block_width,
+        "widths": list(base.widths),
+        "precisions": [asdict(precision) for precision in base.precisions],
+        "quantization": base.quantization,
+        "kept_sha256": kept_sha256,
+    }
+
+
+def _mask(mask: Mask) -> dict[str, str]:
+    data = mask_codec.encode(mask)
+    return {"data": _base64(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def _claim(claim: Claim) -> dict[str, Any]:
+    points = [[integer(base), integer(exponent)] for base, exponent in claim.point_factors]
+    return {"relation": "equal", "low": _bound(claim.low), "high": _bound(claim.high), "points": points}
+
+
+def _bound(values: Sequence[int]) -> Any:
+    return integer(values[0]) if len(set(values)) == 1 else [integer(value) for value in values]
+
+
+def _proof(proof: Proof) -> dict[str, Any]:
+    assert proof.strategy is not None
+    return {
+        "result": proof.verdict.value,
+        "strategy": proof.strategy,
+        "obligations": {kind: asdict(count) for kind, count in proof.obligations.items()},
+        "neurons": proof.composition.neurons,
+        "sweep": None if proof.sweep is None else {"work": integer(proof.sweep.work)},
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class Statement:
+    """A payload that has been read: its own bytes, its subject, and the versions it names."""
+
+    payload: bytes
+    subject: Subject
+    versions: Mapping[str, str]
+
+
+def read(payload: bytes) -> Statement:
+    """Return the statement in a payload's bytes.
+
+    Checked here: the form of everything, and that target, base network and masks are well formed and fit each other.
+    Not checked here: whether what it says holds, which `certify.certificate.audit` finds out.
+
+    Raises:
+        InvalidCertificateError: with the place of the first offence.
+    """
+    try:
+        document = strict_json.parse(payload, strict_json.EXACT_IN_DOUBLES)
+        _check_predicate_type(document)
+        raw = strict_json.convert(document, _Statement)
+        _check_canonical(document, payload)
+        return Statement(payload, _read_subject(raw), raw.predicate.versions)
+    except InputError as error:
+        raise InvalidCertificateError(error.problem, f"payload.{error.place}".rstrip(".")) from None
+
+
+def _check_predicate_type(document: Any) -> None:
+    found = document.get("predicateType") if isinstance(document, dict) else None
+    if found != PREDICATE_TYPE:
+        raise InputError(f"expected {PREDICATE_TYPE}, found {str(found)[:80]!r}", "predicateType")
+
+
+def _check_canonical(document: Any, payload: bytes) -> None:
+    if canonical(document) != payload:
+        raise InputError("expected canonical JSON: sorted keys, no white space, UTF-8")
+
+
+def check_name(name: str, place: str = "") -> None:
+    """Check that a subject's name is a plain file name, which no folder or trick of a path is part of.
+
+    Raises:
+        InputError: it is not.
+    """
+    if not name or name in {".", ".."} or len(name) > 255 or not name.isprintable() or set(name) & set('/\\:"'):
+        raise InputError(f"expected a file name without folders, found {name[:80]!r}", place)
+
+
+def _read_subject(raw: _Statement) -> Subject:
+    predicate = raw.predicate
+    check_name(raw.subject[0].name, "subject[0].name")
+    target_bytes = decode_base64(predicate.target.bytes, "predicate.target.bytes")
+    digest = hashlib.sha256(target_bytes).hexdigest()
+    if digest != raw.subject[0].digest.sha256:
+        raise InputError(f"expected the digest of the target's bytes, {digest}", "subject[0].digest.sha256")
+    try:
+        target = read_network(target_bytes)
+    except InputError as error:
+        raise InputError(str(error), "predicate.target.bytes") from None
+    base = _read_base(predicate.base, target)
+    masks = _read_masks(predicate.masks, target, base)
+    block_width = None if isinstance(predicate.base.blocks, str) else predicate.base.blocks
+    _check_blocks(target, base, block_width)
+    return Subject(raw.subject[0].name, target_bytes, target, base, block_width, masks)
+
+
+def _read_base(raw: _Base, target: Network) -> BaseNetwork:
+    for field, values in (("widths", raw.widths), ("precisions", raw.precisions)):
+        if len(values) != len(target.layers):
+            problem = f"expected {len(target.layers)}, one for each layer, found {len(values)}"
+            raise InputError(problem, f"predicate.base.{field}")
+    for index, bits in enumerate(raw.precisions):
+        if bits.kept > bits.drawn:
+            problem = f"expected kept ≤ drawn, found {bits.kept} > {bits.drawn}"
+            raise InputError(problem, f"predicate.base.precisions[{index}]")
+    precisions = tuple(Precision(bits.drawn, bits.kept) for bits in raw.precisions)
+    check_precisions(target, precisions)
+    return BaseNetwork(raw.seed, tuple(raw.widths), precisions, raw.quantization)
+
+
+def _read_masks(raw: Sequence[_Mask], target: Network, base: BaseNetwork) -> tuple[Mask, ...]:
+    shapes = matrix_shapes(target, base)
+    if len(raw) != len(shapes):
+        raise InputError(f"expected {len(shapes)} masks, found {len(raw)}", "predicate.masks")
+    masks: list[Mask] = []
+    for index, (mask, shape) in enumerate(zip(raw, shapes, strict=True)):
+        place = f"predicate.masks[{index}]"
+        data = decode_base64(mask.data, f"{place}.data")
+        digest = hashlib.sha256(data).hexdigest()
+        if digest != mask.sha256:
+            raise InputError(f"expected the digest of the mask's bytes, {digest}", f"{place}.sha256")
+        masks.append(mask_codec.decode(data, shape, f"{place}.data"))
+    return tuple(masks)
+
+
+def _check_blocks(target: Network, base: BaseNetwork, block_width: int | None) -> None:
+    """Fixed blocks fill the hidden layer: as many units as inputs and constant lines times the width."""
+    if block_width is None:
+        return
+    for index, (first, _) in enumerate(zip(*[iter(matrix_shapes(target, base))] * 2, strict=True)):
+        if first[0] != first[1] * block_width:
+            problem = f"expected {first[1]} blocks of {block_width} units, found {first[0]} units"
+            raise InputError(problem, f"predicate.base.widths[{index}]")
+
+
+def first_difference(expected: Any, found: Any, place: str = "payload") -> str | None:
+    """Return where two parsed payloads first differ, and how, or None."""
+    if type(expected) is not type(found):
+        return f"{place}: expected {_shorten(expected)}, found {_shorten(found)}"
+    if isinstance(expected, dict):
+        for key in sorted({*expected, *found}):
+            if key not in expected or key not in found:
+                return f"{place}.{key}: expected {'it' if key in expected else 'no such key'}"
+            if difference := first_difference(expected[key], found[key], f"{place}.{key}"):
+                return difference
+        return None
+    if isinstance(expected, list) and len(expected) == len(found):
+        pairs = enumerate(zip(expected, found, strict=True))
+        return next((d for i, (a, b) in pairs if (d := first_difference(a, b, f"{place}[{i}]"))), None)
+    return None if expected == found else f"{place}: expected {_shorten(expected)}, found {_shorten(found)}"
+
+
+def _shorten(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
