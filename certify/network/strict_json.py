@@ -4,12 +4,16 @@ RFC 8259 leaves duplicate keys, number ranges and encodings to the reader, and r
 two programs come to see two documents in the same bytes. So this one refuses: a byte order mark, bytes that are
 not UTF-8, duplicate keys, floats (`1.0` and `1e3` too), NaN and Infinity, integers outside a range, and nesting
 beyond what the parser can hold. Types and unknown keys are not judged here but by msgspec, in `convert`.
+
+`NotJsonError` says that there is no document in the bytes at all; a plain `InputError` that there is one and that
+something in it is refused.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -20,6 +24,10 @@ from certify.errors import InputError
 INT64 = (-(2**63), 2**63 - 1)
 EXACT_IN_DOUBLES = (-(2**53 - 1), 2**53 - 1)
 _T = TypeVar("_T")
+
+
+class NotJsonError(InputError):
+    """The bytes are no JSON document: empty, not UTF-8, not JSON, or nested too deeply."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,8 @@ class _Hooks:
         found = dict(pairs)
         if len(found) != len(pairs):
             keys = [key for key, _ in pairs]
-            double = next(key for key in keys if keys.count(key) > 1)
+            times = Counter(keys)
+            double = next(key for key in keys if times[key] > 1)
             found[double] = self._refuse("expected every key once, found it twice")
         return found
 
@@ -61,16 +70,17 @@ def parse(data: bytes, integers: tuple[int, int] = INT64) -> Any:
     """Return the document in `data`; every integer in it lies in the range `integers`.
 
     Raises:
-        InputError: the bytes are not one strict JSON document; its place names the first offence.
+        NotJsonError: the bytes are not a JSON document.
+        InputError: something in the document is refused; its place names the first offence.
     """
     if not data:
-        raise InputError("expected a JSON document, found an empty file")
+        raise NotJsonError("expected a JSON document, found an empty file")
     if data.startswith(b"\xef\xbb\xbf"):
-        raise InputError("expected UTF-8 without a byte order mark")
+        raise NotJsonError("expected UTF-8 without a byte order mark")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise InputError(f"expected UTF-8, found byte {data[error.start]:#04x} at {error.start}") from None
+        raise NotJsonError(f"expected UTF-8, found byte {data[error.start]:#04x} at {error.start}") from None
     hooks = _Hooks(*integers)
     decoder = json.JSONDecoder(
         parse_int=hooks.integer,
@@ -81,9 +91,9 @@ def parse(data: bytes, integers: tuple[int, int] = INT64) -> Any:
     try:
         document = decoder.decode(text)
     except json.JSONDecodeError as error:
-        raise InputError(f"expected JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
+        raise NotJsonError(f"expected JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
     except RecursionError:
-        raise InputError("expected JSON nested less deeply") from None
+        raise NotJsonError("expected JSON nested less deeply") from None
     if hooks.refused:
         _raise_first_refused(document)
     return document

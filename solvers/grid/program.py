@@ -1,0 +1,153 @@
+"""What a network is to this package: sparse integer matrices, each followed by element-wise steps.
+
+A program is a chain of layers. A layer appends its constants to the values it is given, multiplies by a matrix in
+compressed sparse rows, adds its bias, and runs the same steps on every accumulator. All numbers are int64.
+
+Not checked here: that no product, sum, addend or step leaves int64 on the points that a program is run on. The
+caller guarantees it (`certify.proof` does, with interval bounds in Python integers); a program for which it does
+not hold wraps silently.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+Int64Array = NDArray[np.int64]
+
+MAX_SHIFT = 62
+
+
+class Opcode(IntEnum):
+    """What a step does to one integer x; a step is the row (opcode, a, b, c), c unused so far.
+
+    The five SHIFT_RIGHT opcodes are x / 2^a rounded by the rule of their name, plus the zero point b; a shift of 0
+    leaves x + b. SHIFT_RIGHT_HALF_AWAY rounds ties away from zero.
+    """
+
+    RELU = 0
+    """max(x, 0)."""
+    SHIFT_RIGHT_FLOOR = 1
+    SHIFT_RIGHT_HALF_UP = 2
+    SHIFT_RIGHT_HALF_EVEN = 3
+    SHIFT_RIGHT_HALF_AWAY = 4
+    SHIFT_RIGHT_TOWARD_ZERO = 5
+    CLAMP = 6
+    """min(max(x, a), b)."""
+    OFFSET = 7
+    """x + a."""
+    STEP = 8
+    """1 for x ≥ 0, else 0."""
+    SIGN = 9
+    """1 for x ≥ 0, else -1."""
+
+
+SHIFTS = frozenset(opcode for opcode in Opcode if opcode.name.startswith("SHIFT_RIGHT"))
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One accumulation and its steps: steps(weights · (x, constants) + bias).
+
+    The arrays become read-only.
+
+    Attributes:
+        start: int64[rows + 1]; row r holds the entries start[r] to start[r + 1].
+        columns: int64[entries]; those from the number of the layer's inputs on meet the constants.
+        values: int64[entries]; a stored zero is an entry like any other.
+        bias: int64[rows].
+        constants: int64[constants], appended to the layer's inputs.
+        steps: int64[steps, 4], rows (opcode, a, b, c), applied in this order to every accumulator.
+
+    Raises:
+        ValueError: a wrong dtype or shape, sizes that disagree, an unknown opcode, a shift outside 0..62.
+    """
+
+    start: Int64Array
+    columns: Int64Array
+    values: Int64Array
+    bias: Int64Array
+    constants: Int64Array
+    steps: Int64Array
+
+    def __post_init__(self) -> None:
+        for name, dimensions in _DIMENSIONS.items():
+            array = getattr(self, name)
+            if array.dtype != np.int64 or array.ndim != dimensions:
+                found = f"{array.dtype} in {array.ndim}"
+                raise ValueError(f"{name}: expected int64 in {dimensions} dimension(s), found {found}")
+        self._check_rows()
+        self._check_steps()
+        for name in _DIMENSIONS:
+            getattr(self, name).setflags(write=False)
+
+    def _check_rows(self) -> None:
+        entries = len(self.columns)
+        if len(self.values) != entries:
+            raise ValueError(f"values: expected {entries} as there are columns, found {len(self.values)}")
+        if len(self.start) != self.rows + 1:
+            raise ValueError(f"start: expected {self.rows + 1}, one more than biases, found {len(self.start)}")
+        if self.start[0] != 0 or self.start[-1] != entries or (np.diff(self.start) < 0).any():
+            raise ValueError(f"start: expected to rise from 0 to {entries}, found {self.start.tolist()}")
+
+    def _check_steps(self) -> None:
+        if self.steps.shape[1] != 4:
+            raise ValueError(f"steps: expected rows of 4, found {self.steps.shape[1]}")
+        for opcode, a, _, _ in self.steps.tolist():
+            if opcode not in set(Opcode):
+                raise ValueError(f"steps: expected an opcode from 0 to {max(Opcode)}, found {opcode}")
+            if opcode in SHIFTS and not 0 <= a <= MAX_SHIFT:
+                raise ValueError(f"steps: expected a shift from 0 to {MAX_SHIFT}, found {a}")
+
+    @property
+    def rows(self) -> int:
+        """How many outputs."""
+        return len(self.bias)
+
+
+_DIMENSIONS = {"start": 1, "columns": 1, "values": 1, "bias": 1, "constants": 1, "steps": 2}
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A chain of layers on a number of inputs.
+
+    Attributes:
+        inputs: how many integers a point has.
+        layers: at least one; the first meets the point, each other one the layer before it.
+        output_shift: the outputs are shifted left by it before they are compared, which brings two networks of
+            different precision to a common scale.
+
+    Raises:
+        ValueError: no layer, a negative number of inputs, a shift outside 0..62, or a column that a layer lacks.
+    """
+
+    inputs: int
+    layers: tuple[Layer, ...]
+    output_shift: int
+
+    def __post_init__(self) -> None:
+        if self.inputs < 0 or not self.layers:
+            raise ValueError(f"expected inputs and layers, found {self.inputs} and {len(self.layers)}")
+        if not 0 <= self.output_shift <= MAX_SHIFT:
+            raise ValueError(f"output_shift: expected 0 to {MAX_SHIFT}, found {self.output_shift}")
+        given = self.inputs
+        for index, layer in enumerate(self.layers):
+            width = given + len(layer.constants)
+            if len(layer.columns) and not (layer.columns.min() >= 0 and layer.columns.max() < width):
+                found = f"{layer.columns.min()} to {layer.columns.max()}"
+                raise ValueError(f"layers[{index}].columns: expected 0 to {width - 1}, found {found}")
+            given = layer.rows
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs."""
+        return self.layers[-1].rows
+
+
+def multiplications(program: Program) -> int:
+    """Return how many multiplications one point takes: the stored entries of all layers."""
+    return sum(len(layer.columns) for layer in program.layers)

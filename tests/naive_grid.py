@@ -1,0 +1,143 @@
+"""Programs of `solvers.grid` in plain Python integers and fractions, and small random ones to try it on."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from solvers.grid.program import Layer, Opcode, Program
+
+HALF = Fraction(1, 2)
+
+
+def step(opcode: int, a: int, b: int, x: int) -> int:
+    exact = Fraction(x, 2**a) if Opcode(opcode).name.startswith("SHIFT_RIGHT") else Fraction(x)
+    match Opcode(opcode):
+        case Opcode.RELU:
+            return max(x, 0)
+        case Opcode.SHIFT_RIGHT_FLOOR:
+            return math.floor(exact) + b
+        case Opcode.SHIFT_RIGHT_HALF_UP:
+            return math.floor(exact + HALF) + b
+        case Opcode.SHIFT_RIGHT_HALF_EVEN:
+            return round(exact) + b
+        case Opcode.SHIFT_RIGHT_HALF_AWAY:
+            return (math.floor(abs(exact) + HALF) if x >= 0 else -math.floor(abs(exact) + HALF)) + b
+        case Opcode.SHIFT_RIGHT_TOWARD_ZERO:
+            return math.trunc(exact) + b
+        case Opcode.CLAMP:
+            return min(max(x, a), b)
+        case Opcode.OFFSET:
+            return x + a
+        case Opcode.STEP:
+            return 1 if x >= 0 else 0
+        case Opcode.SIGN:
+            return 1 if x >= 0 else -1
+
+
+def evaluate(program: Program, point: Sequence[int]) -> tuple[int, ...]:
+    """The outputs, not yet shifted to the common scale."""
+    values = list(point)
+    for layer in program.layers:
+        values += layer.constants.tolist()
+        outputs = []
+        for row in range(layer.rows):
+            total = int(layer.bias[row])
+            for entry in range(int(layer.start[row]), int(layer.start[row + 1])):
+                total += int(layer.values[entry]) * values[int(layer.columns[entry])]
+            for opcode, a, b, _ in layer.steps.tolist():
+                total = step(opcode, a, b, total)
+            outputs.append(total)
+        values = outputs
+    return tuple(values)
+
+
+def differ(left: Program, right: Program, point: Sequence[int]) -> bool:
+    left_values = [value << left.output_shift for value in evaluate(left, point)]
+    return left_values != [value << right.output_shift for value in evaluate(right, point)]
+
+
+def grid(low: Sequence[int], high: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    return itertools.product(*(range(a, b + 1) for a, b in zip(low, high, strict=True)))
+
+
+def sweep(
+    left: Program, right: Program, low: Sequence[int], high: Sequence[int]
+) -> tuple[int, tuple[int, ...] | None]:
+    """How many points were looked at, and the first that differs."""
+    count = 0
+    for point in grid(low, high):
+        count += 1
+        if differ(left, right, point):
+            return count, point
+    return count, None
+
+
+def layer(
+    rows: Sequence[dict[int, int]],
+    bias: Sequence[int] | None = None,
+    constants: Sequence[int] = (),
+    steps: Sequence[tuple[int, ...]] = (),
+) -> Layer:
+    """A layer from {column: weight} for each row and steps of one to four numbers."""
+    padded = [(*step, 0, 0, 0)[:4] for step in steps]
+    return Layer(
+        start=np.cumsum([0, *map(len, rows)], dtype=np.int64),
+        columns=np.array([column for row in rows for column in row], dtype=np.int64),
+        values=np.array([weight for row in rows for weight in row.values()], dtype=np.int64),
+        bias=np.array(bias or [0] * len(rows), dtype=np.int64),
+        constants=np.array(constants, dtype=np.int64),
+        steps=np.array(padded, dtype=np.int64).reshape(-1, 4),
+    )
+
+
+def random_step(rng: random.Random) -> tuple[int, ...]:
+    opcode = rng.choice(list(Opcode))
+    match opcode:
+        case Opcode.CLAMP:
+            low = rng.randint(-20, 10)
+            return opcode, low, rng.randint(low, 20)
+        case Opcode.OFFSET:
+            return opcode, rng.randint(-9, 9)
+        case Opcode.RELU | Opcode.STEP | Opcode.SIGN:
+            return (opcode,)
+        case _:
+            return opcode, rng.choice([0, 1, 1, 2, 3, 5, 62]), rng.randint(-3, 3)
+
+
+def random_layer(rng: random.Random, inputs: int, outputs: int) -> Layer:
+    """Weights in -3..3, zeros stored among them; about every fifth row is empty."""
+    constants = [rng.randint(-4, 4) for _ in range(rng.randint(0, 2))]
+    columns = range(inputs + len(constants))
+    rows: list[dict[int, int]] = []
+    for _ in range(outputs):
+        kept = [] if rng.random() < 0.2 else [column for column in columns if rng.random() < 0.7]
+        rows.append({column: rng.randint(-3, 3) for column in kept})
+    steps = [random_step(rng) for _ in range(rng.randint(0, 3))]
+    return layer(rows, [rng.randint(-5, 5) for _ in rows], constants, steps)
+
+
+def random_program(rng: random.Random, inputs: int, outputs: int, depth: int) -> Program:
+    widths = [inputs, *(rng.randint(1, 5) for _ in range(depth - 1)), outputs]
+    layers = [random_layer(rng, *pair) for pair in itertools.pairwise(widths)]
+    return Program(inputs, tuple(layers), rng.choice([0, 0, 1, 7]))
+
+
+def random_box(rng: random.Random, features: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    low = tuple(rng.randint(-6, 4) for _ in range(features))
+    return low, tuple(bound + rng.randint(0, 7 if features < 3 else 4) for bound in low)
+
+
+def point_detector(point: Sequence[int], height: int) -> Program:
+    """A program that gives `height` on one point and 0 on every other: height·relu(1 - Σ|x - point|)."""
+    features = len(point)
+    sides = [{index: sign} for index in range(features) for sign in (1, -1)]
+    bias = [sign * -value for value in point for sign in (1, -1)]
+    distance = layer(sides, bias, steps=[(Opcode.RELU,)])
+    near = layer([dict.fromkeys(range(2 * features), -1)], [1], steps=[(Opcode.RELU,)])
+    return Program(features, (distance, near, layer([{0: height}])), 0)

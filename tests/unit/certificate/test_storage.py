@@ -1,0 +1,300 @@
+"""Reading stops at its limit; writing is all or nothing; private is private from the first moment."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from certify.certificate import storage
+from certify.certificate.storage import read_capped, write_atomic, write_private
+from certify.errors import InputError
+
+
+@pytest.fixture(params=[0o000, 0o022, 0o077], ids=["umask 000", "umask 022", "umask 077"])
+def umask(request):
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+@pytest.fixture
+def small_disk():
+    """Files of this process cannot grow beyond 1000 bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def failing(error):
+    def fail(*_arguments, **_options):
+        raise error
+
+    return fail
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def permissions(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+# Reading.
+
+
+@pytest.mark.parametrize("size", [0, 1, 99, 100])
+def test_read_up_to_the_limit(tmp_path, size):
+    (tmp_path / "f").write_bytes(b"x" * size)
+    assert read_capped(tmp_path / "f", 100, "a target") == b"x" * size
+
+
+def test_read_more_than_a_chunk(tmp_path):
+    data = os.urandom(2**20 + 17)
+    (tmp_path / "f").write_bytes(data)
+    assert read_capped(tmp_path / "f", 2**21, "a target") == data
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        pytest.param("missing", "expected a target, found no such file", id="missing"),
+        pytest.param("missing/f", "expected a target, found no such file", id="missing folder"),
+        pytest.param("", "expected a target, found a directory", id="directory"),
+        pytest.param("file/x", "cannot be read: Not a directory", id="below a file"),
+        pytest.param("n" * 300, "cannot be read: File name too long", id="name too long"),
+        pytest.param("a\0b", "found a name that no file can have", id="null byte"),
+        pytest.param("a\ud800b", "found a name that no file can have", id="name of no encoding"),
+        pytest.param("loop", "cannot be read: Too many levels of symbolic links", id="links in a circle"),
+    ],
+)
+def test_unreadable(tmp_path, name, problem):
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(InputError) as caught:
+        read_capped(tmp_path / name, 100, "a target")
+    assert problem in str(caught.value)
+
+
+def test_not_permitted(tmp_path, monkeypatch):
+    # Tests may run as root, to whom every file is readable.
+    monkeypatch.setattr(Path, "open", failing(PermissionError(errno.EACCES, "no")))
+    with pytest.raises(InputError, match="found a file that may not be read"):
+        read_capped(tmp_path / "f", 100, "a target")
+
+
+def test_failure_while_reading(tmp_path, monkeypatch):
+    (tmp_path / "f").write_bytes(b"x")
+    monkeypatch.setattr(storage, "_read", failing(OSError(errno.EIO, "no")))
+    with pytest.raises(InputError, match="cannot be read: Input/output error"):
+        read_capped(tmp_path / "f", 100, "a target")
+
+
+def test_large_file_is_judged_before_reading(tmp_path, monkeypatch):
+    with (tmp_path / "f").open("wb") as file:
+        file.truncate(2**31)
+    monkeypatch.setattr(storage, "_read", failing(AssertionError("was read")))
+    with pytest.raises(InputError, match="at most 1000 bytes, found 2147483648"):
+        read_capped(tmp_path / "f", 1000, "a target")
+
+
+def test_endless_device_is_read_up_to_the_limit():
+    with pytest.raises(InputError, match="at most 3000000 bytes, found more"):
+        read_capped(Path("/dev/zero"), 3_000_000, "a target")
+
+
+@pytest.mark.parametrize("limit", [300_000, 299_999])
+def test_pipe(tmp_path, limit):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    data = b"x" * 300_000
+
+    def write():
+        with pipe.open("wb", buffering=0) as file:
+            for start in range(0, len(data), 7000):
+                file.write(data[start : start + 7000])
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        if limit < len(data):
+            with pytest.raises(InputError, match="found more"):
+                read_capped(pipe, limit, "a target")
+        else:
+            assert read_capped(pipe, limit, "a target") == data
+    finally:
+        writer.join()
+
+
+# Writing.
+
+
+def test_write_new_and_over(tmp_path):
+    path = tmp_path / "f"
+    write_atomic(path, b"one")
+    assert path.read_bytes() == b"one"
+    write_atomic(path, b"")
+    assert path.read_bytes() == b""
+    assert names(tmp_path) == ["f"]
+
+
+def test_permissions_of_a_new_file(tmp_path, umask):
+    write_atomic(tmp_path / "f", b"x")
+    assert permissions(tmp_path / "f") == 0o666 & ~umask
+
+
+def test_name_of_the_longest_length(tmp_path):
+    write_atomic(tmp_path / ("n" * 255), b"x")
+    assert (tmp_path / ("n" * 255)).read_bytes() == b"x"
+
+
+def test_relative_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_atomic(Path("f"), b"x")
+    assert (tmp_path / "f").read_bytes() == b"x"
+
+
+def test_symbolic_link_stays(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/f").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("folder/f")
+    write_atomic(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "folder/f").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        pytest.param("fsync", OSError(errno.ENOSPC, "full"), id="disk full"),
+        pytest.param("fsync", OSError(errno.EIO, "broken"), id="disk broken"),
+        pytest.param("fsync", KeyboardInterrupt(), id="interrupt while writing"),
+        pytest.param("replace", OSError(errno.EACCES, "no"), id="not permitted"),
+        pytest.param("replace", KeyboardInterrupt(), id="interrupt before the last step"),
+    ],
+)
+@pytest.mark.parametrize("old", [None, b"old"], ids=["nothing there", "a file there"])
+def test_failure_leaves_what_was_there(tmp_path, monkeypatch, name, error, old):
+    path = tmp_path / "f"
+    if old is not None:
+        path.write_bytes(old)
+    with monkeypatch.context() as patched:
+        patched.setattr(*((os, "fsync") if name == "fsync" else (Path, "replace")), failing(error))
+        expected = InputError if isinstance(error, OSError) else KeyboardInterrupt
+        with pytest.raises(expected, match=os.strerror(error.errno) if isinstance(error, OSError) else None):
+            write_atomic(path, b"new")
+    assert names(tmp_path) == ([] if old is None else ["f"])
+    assert old is None or path.read_bytes() == old
+
+
+@pytest.mark.usefixtures("small_disk")
+def test_disk_that_runs_full(tmp_path):
+    path = tmp_path / "f"
+    path.write_bytes(b"old")
+    with pytest.raises(InputError, match="File too large"):
+        write_atomic(path, b"x" * 5000)
+    assert names(tmp_path) == ["f"]
+    assert path.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        pytest.param("", "found a directory", id="directory"),
+        pytest.param("missing/f", "found no such folder", id="missing folder"),
+        pytest.param("file/f", "found a file where a folder should be", id="below a file"),
+        pytest.param("n" * 256, "File name too long", id="name too long"),
+        pytest.param("a\0b", "found a name that no file can have", id="null byte"),
+    ],
+)
+def test_nowhere_to_write(tmp_path, name, problem):
+    (tmp_path / "file").write_bytes(b"old")
+    with pytest.raises(InputError, match=problem):
+        write_atomic(tmp_path / name, b"x")
+    assert names(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("size", [1, 100_000])
+def test_device_is_written_to_directly(monkeypatch, size):
+    # Whoever runs this as root must not lose the device to a defect here: the replacing is taken away first.
+    monkeypatch.setattr(storage, "_replace", failing(AssertionError("would replace a device")))
+    with pytest.raises(InputError, match="No space left on device"):
+        write_atomic(Path("/dev/full"), b"x" * size)
+
+
+def test_pipe_is_written_to_directly():
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as file:
+        write_atomic(Path(f"/dev/fd/{writing}"), b"certificate")
+        os.close(writing)
+        assert file.read() == b"certificate"
+
+
+# Private files.
+
+
+@pytest.mark.usefixtures("umask")
+def test_private_from_the_first_moment(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: seen.append(os.fstat(descriptor).st_mode & 0o777))
+    path = tmp_path / "a/b/key.pem"
+    write_private(path, b"secret")
+    assert path.read_bytes() == b"secret"
+    assert seen == [0o600]
+    assert permissions(path) == 0o600
+    assert permissions(tmp_path / "a") == permissions(tmp_path / "a/b") == 0o700
+
+
+def test_folder_that_exists_keeps_its_permissions(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a").chmod(0o755)
+    write_private(tmp_path / "a/key.pem", b"secret")
+    assert permissions(tmp_path / "a") == 0o755
+
+
+@pytest.mark.parametrize("kind", ["file", "directory", "link", "dangling link"])
+def test_private_never_overwrites(tmp_path, kind):
+    path, other = tmp_path / "key.pem", tmp_path / "other"
+    if kind == "file":
+        path.write_bytes(b"old")
+    elif kind == "directory":
+        path.mkdir()
+    else:
+        path.symlink_to(other)
+    if kind == "link":
+        other.write_bytes(b"old")
+    with pytest.raises(InputError, match="found one, and it is not overwritten"):
+        write_private(path, b"secret")
+    assert other.exists() == (kind == "link")
+    assert not path.is_file() or path.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), KeyboardInterrupt()])
+def test_private_failure_leaves_nothing(tmp_path, monkeypatch, error):
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", failing(error))
+        with pytest.raises(InputError if isinstance(error, OSError) else KeyboardInterrupt):
+            write_private(tmp_path / "key.pem", b"secret")
+    assert names(tmp_path) == []
+
+
+@pytest.mark.usefixtures("small_disk")
+def test_private_on_a_disk_that_runs_full(tmp_path):
+    with pytest.raises(InputError, match="File too large"):
+        write_private(tmp_path / "key.pem", b"x" * 5000)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["file/key.pem", "file/a/key.pem", "dangling/key.pem"])
+def test_private_below_what_is_no_folder(tmp_path, name):
+    (tmp_path / "file").write_bytes(b"old")
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="found a file where a folder should be"):
+        write_private(tmp_path / name, b"secret")

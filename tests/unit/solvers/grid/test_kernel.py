@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import random
+
+import naive_grid as naive
+import numpy as np
+import pytest
+
+from certify.network.steps import Clamp, Offset, Relu, Requantize, Rounding, Sign, Step, Threshold, apply_step
+from solvers.grid import kernel
+from solvers.grid.flat import flatten, work_array
+from solvers.grid.program import MAX_SHIFT, SHIFTS, Opcode, Program
+
+ROUNDINGS: dict[Opcode, Rounding] = {
+    Opcode.SHIFT_RIGHT_FLOOR: "floor",
+    Opcode.SHIFT_RIGHT_HALF_UP: "half_up",
+    Opcode.SHIFT_RIGHT_HALF_EVEN: "half_even",
+    Opcode.SHIFT_RIGHT_HALF_AWAY: "half_away",
+    Opcode.SHIFT_RIGHT_TOWARD_ZERO: "toward_zero",
+}
+SMALL = range(-40, 41)
+LARGE = [sign * (2**62 - offset) for sign in (1, -1) for offset in range(3)]
+
+
+def as_step(opcode: Opcode, a: int, b: int) -> Step:
+    match opcode:
+        case Opcode.RELU:
+            return Relu()
+        case Opcode.CLAMP:
+            return Clamp(a, b)
+        case Opcode.OFFSET:
+            return Offset(a)
+        case Opcode.STEP:
+            return Threshold()
+        case Opcode.SIGN:
+            return Sign()
+        case _:
+            return Requantize(a, ROUNDINGS[opcode], b)
+
+
+def outputs(program: Program, points: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """The kernel's outputs on any number of points."""
+    flat = flatten(program)
+    work = work_array(flat)
+    found = []
+    for first in range(0, len(points), kernel.LANES):
+        block = np.array(points[first : first + kernel.LANES], dtype=np.int64)
+        work[: program.inputs, : len(block)] = block.T
+        kernel.evaluate(flat, work)
+        found += [tuple(lane) for lane in work[flat.first_output :, : len(block)].T.tolist()]
+    return found
+
+
+def check_steps(steps: list[tuple[int, ...]], values: list[int]) -> None:
+    """The kernel, `certify.network` and fractions agree on what the steps make of every value."""
+    found = outputs(Program(1, (naive.layer([{0: 1}], steps=steps),), 0), [(value,) for value in values])
+    for value, (result,) in zip(values, found, strict=True):
+        expected = by_network = value
+        for step in steps:
+            opcode, a, b, _ = (*step, 0, 0, 0)[:4]
+            expected = naive.step(opcode, a, b, expected)
+            by_network = apply_step(as_step(Opcode(opcode), a, b), by_network)
+        assert result == expected == by_network, (steps, value)
+
+
+@pytest.mark.parametrize("opcode", sorted(SHIFTS), ids=lambda opcode: opcode.name)
+def test_every_shift_rounds_exactly(opcode):
+    for shift in range(MAX_SHIFT + 1):
+        half = 2**shift // 2
+        ties = [multiple * half + near for multiple in (-5, -3, -2, -1, 1, 2, 3, 5) for near in (-1, 0, 1)]
+        values = [value for value in [*SMALL, *ties, *LARGE] if abs(value) <= 2**62]
+        check_steps([(opcode, shift, 0)], values)
+        check_steps([(opcode, shift, -7)], [*ties[8:16], *LARGE] if shift < 60 else [0, *LARGE])
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param([(Opcode.RELU,)], id="relu"),
+        pytest.param([(Opcode.CLAMP, -3, 5)], id="clamp"),
+        pytest.param([(Opcode.CLAMP, 4, 4)], id="clamp to one value"),
+        pytest.param([(Opcode.CLAMP, -(2**61), 2**61)], id="clamp far out"),
+        pytest.param([(Opcode.OFFSET, 11)], id="offset"),
+        pytest.param([(Opcode.OFFSET, -(2**61))], id="large negative offset"),
+        pytest.param([(Opcode.STEP,)], id="step"),
+        pytest.param([(Opcode.SIGN,)], id="sign"),
+        pytest.param([(Opcode.SIGN,), (Opcode.OFFSET, 1), (Opcode.STEP,)], id="sign, offset, step"),
+        pytest.param([(Opcode.SHIFT_RIGHT_HALF_EVEN, 1, 2), (Opcode.RELU,)], id="shift, then relu"),
+        pytest.param([(Opcode.RELU,), (Opcode.SHIFT_RIGHT_HALF_EVEN, 1, -2)], id="relu, then shift"),
+        pytest.param([(opcode, 2, 1) for opcode in sorted(SHIFTS)], id="all five shifts"),
+        pytest.param([], id="no steps"),
+    ],
+)
+def test_steps(steps):
+    check_steps(steps, [*SMALL, *LARGE])
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+def test_random_programs_on_whole_grids(depth):
+    rng = random.Random(f"programs of depth {depth}")
+    for _ in range(50):
+        features = rng.randint(1, 3)
+        program = naive.random_program(rng, features, rng.randint(1, 4), depth)
+        points = list(naive.grid(*naive.random_box(rng, features)))
+        assert outputs(program, points) == [naive.evaluate(program, point) for point in points]
+
+
+def test_random_programs_have_everything_in_them():
+    rng = random.Random("what is in them")
+    layers = [layer for _ in range(200) for layer in naive.random_program(rng, 2, 2, 4).layers]
+    assert {int(opcode) for layer in layers for opcode in layer.steps[:, 0]} == set(Opcode)
+    assert any((np.diff(layer.start) == 0).any() for layer in layers)
+    assert any((layer.values == 0).any() for layer in layers)
+    assert any(len(layer.constants) == 2 and layer.columns.max(initial=0) > 1 for layer in layers)
+    assert any(not len(layer.steps) for layer in layers)
+
+
+def test_products_and_sums_near_the_end_of_int64():
+    rows = [{0: 2**31, 1: -(2**31)}, {0: 2**32 - 1}, {0: -1, 1: -1}]
+    program = Program(2, (naive.layer(rows, [2**62 - 1, -(2**62), -(2**63) + 2**31]),), 0)
+    points = [(2**30, 0), (-(2**30), 0), (0, -(2**30)), (2**30, -(2**30)), (2**30, 2**30), (-3, 2**30)]
+    found = outputs(program, points)
+    assert found == [naive.evaluate(program, point) for point in points]
+    assert max(map(max, found)) == 2**63 - 1
+    assert min(map(min, found)) == -(2**63)

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import itertools
+import random
+
+import naive_grid as naive
+import numpy as np
+import pytest
+
+from solvers.grid import flat
+from solvers.grid.program import Program
+from solvers.grid.search import _high_product, find_difference, sample, splitmix64
+
+LEAST, MOST = -(2**63), 2**63 - 1
+MASK = 2**64 - 1
+
+
+def naive_splitmix64(seed: int, count: int) -> list[int]:
+    words = []
+    for index in range(1, count + 1):
+        word = (seed + index * 0x9E3779B97F4A7C15) & MASK
+        word = ((word ^ (word >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+        word = ((word ^ (word >> 27)) * 0x94D049BB133111EB) & MASK
+        words.append(word ^ (word >> 31))
+    return words
+
+
+def test_splitmix64_gives_its_published_values():
+    assert splitmix64(1234567, 5).tolist() == [
+        6457827717110365317,
+        3203168211198807973,
+        9817491932198370423,
+        4593380528125082431,
+        16408922859458223821,
+    ]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**63, MASK])
+def test_splitmix64_against_python_integers(seed):
+    assert splitmix64(seed, 100).tolist() == naive_splitmix64(seed, 100)
+
+
+def test_high_products_against_python_integers():
+    edges = [0, 1, 2, 2**31, 2**32 - 1, 2**32, 2**32 + 1, 2**63 - 1, 2**63, MASK - 1, MASK]
+    pairs = list(itertools.product([*edges, *naive_splitmix64(3, 20)], repeat=2))
+    x, y = np.array(pairs, dtype=np.uint64).T
+    assert _high_product(x, y).tolist() == [a * b >> 64 for a, b in pairs]
+
+
+def test_a_sample_is_the_same_everywhere():
+    assert sample([-8, 0, 3], [7, 255, 3], 4, 2026).tolist() == [
+        [-8, 0, 3],
+        [7, 255, 3],
+        [0, 0, 3],
+        [-8, 0, 3],
+        [7, 0, 3],
+        [0, 255, 3],
+        [5, 120, 3],
+        [-2, 202, 3],
+        [7, 205, 3],
+        [-5, 85, 3],
+    ]
+
+
+def test_a_sample_begins_with_corners():
+    points = sample([-5, 2, -9, 0], [5, 8, -3, 0], 10, 1).tolist()
+    assert points[:7] == [
+        [-5, 2, -9, 0],
+        [5, 8, -3, 0],
+        [0, 2, -3, 0],
+        [-5, 2, -3, 0],
+        [5, 2, -3, 0],
+        [0, 8, -3, 0],
+        [0, 2, -9, 0],
+    ]
+    assert len(points) == 7 + 10
+
+
+@pytest.mark.parametrize(("count", "corners"), [(0, 0), (1, 1), (3, 3), (20, 20), (21, 20)])
+def test_count_bounds_the_one_hot_corners_and_is_the_number_of_random_points(count, corners):
+    points = sample([-1] * 10, [1] * 10, count, 7)
+    assert points.shape == (3 + corners + count, 10)
+    assert (np.count_nonzero(points[3 : 3 + corners], axis=1) == 1).all()
+
+
+RANGES = {
+    "small": ([-3, 0, 5], [4, 1, 5]),
+    "around 2^32": ([-(2**31), 0, 0], [2**31, 2**32 - 1, 2**32]),
+    "around 2^63": ([-(2**62), LEAST, 0], [2**62, -1, MOST]),
+    "all of int64": ([LEAST, LEAST, LEAST + 1], [MOST, MOST - 1, MOST]),
+    "the ends": ([LEAST, MOST, MOST - 1], [LEAST, MOST, MOST]),
+}
+
+
+@pytest.mark.parametrize(("low", "high"), RANGES.values(), ids=RANGES)
+def test_samples_lie_in_the_box_and_are_what_the_words_say(low, high):
+    points = sample(low, high, 300, 5)
+    assert points.dtype == np.int64
+    assert (points >= low).all()
+    assert (points <= high).all()
+    words = naive_splitmix64(5, 900)
+    bounds = list(zip(low, high, strict=True)) * 300
+    expected = [a + (word * (b - a + 1) >> 64) for (a, b), word in zip(bounds, words, strict=True)]
+    assert points[-300:].reshape(-1).tolist() == expected
+    assert len(np.unique(points[-300:, 0])) > min(300, high[0] - low[0] + 1) - 10
+
+
+def test_random_points_are_spread_evenly():
+    counts = np.bincount(sample([0], [9], 10_000, 11)[-10_000:, 0])
+    assert counts.min() > 850
+    assert counts.max() < 1150
+
+
+def test_the_seed_matters_and_nothing_else_does():
+    first, second = sample([0] * 3, [99] * 3, 20, 1), sample([0] * 3, [99] * 3, 20, 2)
+    assert (first == sample([0] * 3, [99] * 3, 20, 1)).all()
+    assert (first[:6] == second[:6]).all()
+    assert (first[-20:] != second[-20:]).any()
+
+
+def test_a_box_without_features():
+    assert sample([], [], 2, 0).shape == (5, 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        pytest.param(([0], [1], -1, 0), "found -1 and 0", id="negative count"),
+        pytest.param(([0], [1], 1, -1), "found 1 and -1", id="negative seed"),
+        pytest.param(([0], [1], 1, 2**64), "a seed of 64 bits", id="long seed"),
+        pytest.param(([1], [0], 1, 0), "low ≤ high", id="empty box"),
+    ],
+)
+def test_samples_refused(arguments, problem):
+    with pytest.raises(ValueError, match=problem):
+        sample(*arguments)
+
+
+def test_the_first_difference_against_the_oracle(monkeypatch):
+    monkeypatch.setattr(flat, "_CHUNK_OPERATIONS", 1)
+    rng = random.Random("searches")
+    found = []
+    for _ in range(80):
+        left, right = (naive.random_program(rng, 3, 1, 2) for _ in range(2))
+        points = sample([-4] * 3, [4] * 3, 70, rng.randrange(2**64))
+        differing = [index for index, point in enumerate(points.tolist()) if naive.differ(left, right, point)]
+        found.append(find_difference(left, right, points))
+        assert found[-1] == (differing[0] if differing else None)
+    assert None in found
+    assert max(index or 0 for index in found) > 0
+
+
+@pytest.mark.parametrize("chunk_operations", [1, 2**25])
+@pytest.mark.parametrize("index", [0, 1, 63, 64, 127, 128, 199])
+def test_one_differing_row_among_200(monkeypatch, index, chunk_operations):
+    monkeypatch.setattr(flat, "_CHUNK_OPERATIONS", chunk_operations)
+    points = np.arange(400, dtype=np.int64).reshape(200, 2) - 100
+    left, right = (naive.point_detector(points[index].tolist(), height) for height in (0, 3))
+    assert find_difference(left, right, points) == index
+    assert find_difference(left, right, np.delete(points, index, axis=0)) is None
+
+
+def test_points_of_any_layout():
+    left, right = naive.point_detector((4, 5), 1), naive.point_detector((4, 5), 0)
+    points = np.array([[0, 0], [4, 5], [9, 9]], dtype=np.int64)
+    assert find_difference(left, right, np.asfortranarray(points)) == 1
+    assert find_difference(left, right, np.repeat(points, 2, axis=0)[::2]) == 1
+    points.setflags(write=False)
+    assert find_difference(left, right, points) == 1
+    assert find_difference(left, right, points[:0]) is None
+
+
+@pytest.mark.parametrize(
+    ("points", "problem"),
+    [
+        pytest.param(np.zeros((3, 2), dtype=np.int32), r"found int32\[3, 2\]", id="narrow"),
+        pytest.param(np.zeros((3, 1), dtype=np.int64), r"found int64\[3, 1\]", id="too few features"),
+        pytest.param(np.zeros(2, dtype=np.int64), r"found int64\[2\]", id="one point alone"),
+    ],
+)
+def test_points_refused(points, problem):
+    program = naive.point_detector((0, 0), 1)
+    with pytest.raises(ValueError, match=problem):
+        find_difference(program, program, points)
+
+
+def test_incomparable_programs_are_refused():
+    other = Program(2, (naive.layer([{}, {}]),), 0)
+    with pytest.raises(ValueError, match="expected 1 outputs"):
+        find_difference(naive.point_detector((0, 0), 1), other, np.zeros((1, 2), dtype=np.int64))

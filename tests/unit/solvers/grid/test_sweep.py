@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import itertools
+import random
+import signal
+import threading
+from concurrent.futures import Executor, Future
+
+import naive_grid as naive
+import pytest
+
+from solvers.grid import flat, kernel
+from solvers.grid.program import Opcode, Program
+from solvers.grid.sweep import Sweep, SweepError, _in_order, sweep
+
+LEAST, MOST = -(2**63), 2**63 - 1
+IDENTITY = Program(1, (naive.layer([{0: 1}]),), 0)
+
+
+@pytest.fixture
+def one_block_chunks(monkeypatch):
+    """A chunk is no more than one block, so that a small grid has many."""
+    monkeypatch.setattr(flat, "_CHUNK_OPERATIONS", 1)
+
+
+@pytest.mark.usefixtures("one_block_chunks")
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_random_pairs_against_the_oracle(workers):
+    rng = random.Random("pairs")
+    differences = 0
+    for _ in range(60):
+        features, outputs = rng.randint(1, 4), rng.randint(1, 2)
+        left = naive.random_program(rng, features, outputs, rng.randint(1, 3))
+        right = naive.random_program(rng, features, outputs, 2) if rng.random() < 0.6 else left
+        low, high = naive.random_box(rng, features)
+        points, difference = naive.sweep(left, right, low, high)
+        assert sweep(left, right, low, high, workers) == Sweep(points, difference)
+        differences += difference is not None
+    assert 10 < differences < 50
+
+
+@pytest.mark.usefixtures("one_block_chunks")
+@pytest.mark.parametrize("workers", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("point", "index"),
+    [
+        pytest.param((-3, 0, -9), 0, id="first"),
+        pytest.param((-3, 5, 0), 64, id="first of the second block"),
+        pytest.param((0, 3, 1), 373, id="middle"),
+        pytest.param((2, 9, 1), 659, id="last"),
+    ],
+)
+def test_one_differing_point_among_660_is_found(point, index, workers):
+    low, high = (-3, 0, -9), (2, 9, 1)
+    left, right = naive.point_detector(point, 1), naive.point_detector(point, 0)
+    assert sweep(left, left, low, high, workers) == Sweep(660, None)
+    assert sweep(left, right, low, high, workers) == Sweep(index + 1, point)
+    assert sweep(right, left, low, high, workers) == Sweep(index + 1, point)
+
+
+@pytest.mark.usefixtures("one_block_chunks")
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_the_lowest_of_many_differences_is_returned(workers):
+    relu = Program(1, (naive.layer([{0: 1}], [-700], steps=[(Opcode.RELU,)]),), 0)
+    nothing = Program(1, (naive.layer([{}]),), 0)
+    assert sweep(relu, nothing, [0], [5000], workers) == Sweep(702, (701,))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(("operations", "chunks"), [(1, 47), (2**14, 24), (2**25, 1)])
+def test_every_chunk_is_counted_and_reported(monkeypatch, operations, chunks, workers):
+    monkeypatch.setattr(flat, "_CHUNK_OPERATIONS", operations)
+    program = naive.point_detector((1, 1, 1), 1)
+    done: list[int] = []
+    found = sweep(program, program, [0, 0, 0], [19, 14, 9], workers, done.append)
+    assert found == Sweep(20 * 15 * 10, None)
+    assert len(done) == chunks
+    assert done == sorted(set(done))
+    assert done[-1] == found.points
+
+
+BOXES = {
+    "single point": ([5], [5], 1),
+    "single negative point": ([-5], [-5], 1),
+    "negative bounds": ([-90], [-20], 71),
+    "the lowest integers": ([LEAST], [LEAST + 65], 66),
+    "the highest integers": ([MOST - 65], [MOST], 66),
+    "one block exactly": ([0], [kernel.LANES - 1], kernel.LANES),
+    "one point more than a block": ([0], [kernel.LANES], kernel.LANES + 1),
+}
+
+
+@pytest.mark.parametrize(("low", "high", "points"), BOXES.values(), ids=BOXES)
+def test_the_ends_of_boxes(low, high, points):
+    assert sweep(IDENTITY, IDENTITY, low, high) == Sweep(points, None)
+    clamped = Program(1, (naive.layer([{0: 1}], steps=[(Opcode.CLAMP, LEAST, high[0] - 1)]),), 0)
+    if high[0] > LEAST:
+        assert sweep(IDENTITY, clamped, low, high) == Sweep(points, tuple(high))
+
+
+def test_a_point_without_features():
+    five, six = (Program(0, (naive.layer([{}], [value]),), 0) for value in (5, 6))
+    assert sweep(five, five, [], []) == Sweep(1, None)
+    assert sweep(five, six, [], []) == Sweep(1, ())
+
+
+def test_outputs_meet_on_the_common_scale():
+    eightfold = Program(1, (naive.layer([{0: 8}]),), 0)
+    assert sweep(Program(1, IDENTITY.layers, 3), eightfold, [-50], [50]) == Sweep(101, None)
+    assert sweep(eightfold, Program(1, IDENTITY.layers, 3), [-50], [50]) == Sweep(101, None)
+    assert sweep(Program(1, IDENTITY.layers, 2), eightfold, [0], [50]) == Sweep(2, (1,))
+    highest = Program(1, IDENTITY.layers, 62)
+    assert sweep(highest, Program(1, (naive.layer([{0: 2**62}]),), 0), [-1], [1]) == Sweep(3, None)
+
+
+def test_every_output_is_compared():
+    rows = [{0: 1}, {0: 2}, {0: 3}]
+    left = Program(1, (naive.layer(rows),), 0)
+    for changed in range(3):
+        other = [row if index != changed else {0: 9} for index, row in enumerate(rows)]
+        right = Program(1, (naive.layer(other),), 0)
+        assert sweep(left, right, [-1], [1]) == Sweep(1, (-1,))
+
+
+@pytest.mark.usefixtures("one_block_chunks")
+def test_2_to_the_62_points_are_begun_and_more_are_refused():
+    left, right = naive.point_detector((0, 0), 1), naive.point_detector((0, 0), 0)
+    assert sweep(left, right, [0, 0], [2**31 - 1, 2**31 - 1]) == Sweep(1, (0, 0))
+    with pytest.raises(ValueError, match=r"at most 2\^62 points, found 4611686020574871552"):
+        sweep(left, right, [0, 0], [2**31 - 1, 2**31])
+    with pytest.raises(ValueError, match=r"at most 2\^62 points"):
+        sweep(left, right, [LEAST, LEAST], [MOST, MOST])
+
+
+REFUSED = {
+    "other number of inputs": ((IDENTITY, naive.point_detector((1, 2), 1), [0], [1]), "expected 1 inputs"),
+    "box of other length": ((IDENTITY, IDENTITY, [0, 0], [1, 1]), "bounds of 1 features, found 2"),
+    "empty box": ((IDENTITY, IDENTITY, [1], [0]), "low ≤ high"),
+    "no worker": ((IDENTITY, IDENTITY, [0], [1], 0), "at least one worker, found 0"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "problem"), REFUSED.values(), ids=REFUSED)
+def test_refused(arguments, problem):
+    with pytest.raises(ValueError, match=problem):
+        sweep(*arguments)
+
+
+@pytest.mark.usefixtures("one_block_chunks")
+@pytest.mark.parametrize("error", [-1, 1])
+def test_points_that_were_not_visited_are_noticed(monkeypatch, error):
+    def miscount(*arguments):
+        return arguments[-1] + (error if arguments[-2][0] == 64 else 0), -1
+
+    monkeypatch.setattr(kernel, "compare_grid", miscount)
+    with pytest.raises(SweepError, match=f"expected 200 points to be visited, found {200 + error}"):
+        sweep(IDENTITY, IDENTITY, [0], [199])
+
+
+class Held(Executor):
+    """Hands out futures and runs nothing."""
+
+    def __init__(self) -> None:
+        self.handed_out: list[Future[int]] = []
+
+    def submit(self, _fn, /, *_args, **_kwargs):
+        self.handed_out.append(Future())
+        return self.handed_out[-1]
+
+
+def test_few_chunks_are_handed_out_ahead_and_those_left_are_cancelled():
+    executor = Held()
+    results = _in_order(executor, abs, itertools.count(), window=3)
+    first = threading.Timer(0.01, lambda: executor.handed_out[0].set_result(11))
+    first.start()
+    assert next(results) == 11
+    assert len(executor.handed_out) == 3
+    results.close()
+    assert [future.cancelled() for future in executor.handed_out] == [False, True, True]
+
+
+@pytest.mark.usefixtures("one_block_chunks")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_interrupt_stops_it(workers):
+    """Seconds of sweeping are left when the signal comes; the sweep ends by it and leaves no thread."""
+    program = naive.point_detector((0, 0), 1)
+    interrupt = threading.Timer(0.05, signal.raise_signal, [signal.SIGINT])
+    done: list[int] = []
+
+    def start_timer(points: int) -> None:
+        if not done:
+            interrupt.start()
+        done.append(points)
+
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        sweep(program, program, [0, 0], [2**11 - 1, 2**11 - 1], workers, start_timer)
+    interrupt.join()
+    assert done[-1] < 2**22
+    assert threading.active_count() == before
