@@ -68,9 +68,7 @@ def _interval_products(
 ) -> tuple[list[int], list[int], list[int]]:
     """Return per row the least and the greatest sum of products, and the sum of their largest magnitudes."""
     largest_input = max(map(abs, (0, *low, *high)))
-    largest_weight = max(
-        map(abs, (0, int(weights.values.max(initial=0)), int(weights.values.min(initial=0))))
-    )
+    largest_weight = max(map(abs, (1, int(weights.values.max(initial=0)), int(weights.values.min(initial=0)))))
     fits = largest_input * largest_weight * (weights.entries + 1) < 2**63
     kind: Any = np.int64 if fits else object
     values = weights.values.astype(kind)

@@ -27,9 +27,7 @@ def check_comparable(left: Network, right: Network) -> None:
     }
     for place, (expected, found) in pairs.items():
         if expected != found:
-            raise InputError(
-                f"expected {expected} as in the first network, found {found} in the second", place
-            )
+            raise InputError(f"expected {expected} as in the first network, found {found} in the second", place)
 
 
 def common_scale(left: Network, right: Network) -> tuple[int, int]:

@@ -6,6 +6,7 @@ No array, no machine word, no width to overflow. Fast evaluation of many points 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 
 from certify.errors import InputError
 from certify.network.model import Dense, Network
@@ -35,10 +36,10 @@ def evaluate(network: Network, point: Sequence[int]) -> tuple[int, ...]:
     box = network.input
     if len(point) != box.features:
         raise InputError(f"expected a point of {box.features} features, found {len(point)}")
-    for index, (low, value, high) in enumerate(zip(box.low, point, box.high, strict=True)):
+    for feature, (low, value, high) in enumerate(zip(box.low, point, box.high, strict=True)):
         if not low <= value <= high:
-            raise InputError(f"expected an integer from {low} to {high}, found {value}", f"point[{index}]")
-    values = [int(value) for value in point]
+            raise InputError(f"expected an integer from {low} to {high}, found {value}", f"point[{feature}]")
+    values = [index(value) for value in point]
     for layer in network.layers:
         values = [apply_steps(layer.steps, value) for value in accumulate(layer, values)]
     return tuple(values)

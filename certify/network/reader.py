@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
@@ -17,10 +17,12 @@ from certify.network import strict_json
 from certify.network.matrix import Int64Array, from_dense
 from certify.network.model import Box, Dense, Display, Network
 from certify.network.steps import ROUNDINGS, Clamp, Step
-from certify.network.tensors import DTYPES, EncodedTensor, Table, Vector, read_table, read_vector
+from certify.network.tensors import DTYPES, MAX_DIMENSIONS, EncodedTensor, Table, Vector, read_table, read_vector
 
 FORMAT = "certify.network/1"
+MAX_BYTES = 2**26
 MAX_PRECISION_BITS = 60
+MAX_FEATURES = 2**24
 _STEPS = "clamp, offset, relu, requantize, sign or step"
 _CHOICES = {
     "rounding": ", ".join(ROUNDINGS),
@@ -33,25 +35,29 @@ PrecisionBits: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MAX_PRECISION_BI
 
 
 class _Input(msgspec.Struct, forbid_unknown_fields=True):
-    shape: Annotated[list[Annotated[int, msgspec.Meta(ge=1)]], msgspec.Meta(min_length=1)]
+    shape: Annotated[
+        list[Annotated[int, msgspec.Meta(ge=1)]], msgspec.Meta(min_length=1, max_length=MAX_DIMENSIONS)
+    ]
     low: int | list[int] | EncodedTensor
     high: int | list[int] | EncodedTensor
     precision_bits: PrecisionBits
-    scale: str | None = None
+    scale: str | msgspec.UnsetType = msgspec.UNSET
     zero_point: int = 0
 
 
 class _Output(msgspec.Struct, forbid_unknown_fields=True):
-    scale: str | None = None
+    scale: str | msgspec.UnsetType = msgspec.UNSET
     zero_point: int = 0
 
 
-class _Dense(msgspec.Struct, forbid_unknown_fields=True, tag_field="op", tag="dense"):
+class _Dense(msgspec.Struct, forbid_unknown_fields=True):
+    op: Literal["dense"]
     precision_bits: PrecisionBits
     weights: Table
     bias: Vector | msgspec.UnsetType = msgspec.UNSET
     constants: Vector | msgspec.UnsetType = msgspec.UNSET
     then: list[Step] = msgspec.field(default_factory=list)
+    name: str = ""
 
 
 class _Network(msgspec.Struct, forbid_unknown_fields=True):
@@ -82,28 +88,35 @@ def read_network(data: bytes) -> Network:
 def _check_format(document: Any) -> None:
     if not isinstance(document, dict):
         raise InputError(f'expected an object with "format": "{FORMAT}"')
-    found = document.get("format")
+    if "format" not in document:
+        raise InputError(f'expected "{FORMAT}", found no such key', "format")
+    found = document["format"]
     if found != FORMAT:
-        raise InputError(f'expected "{FORMAT}", found {str(found)[:60]!r}', "format")
+        shown = repr(found[:60]) if isinstance(found, str) else "something other than a string"
+        raise InputError(f'expected "{FORMAT}", found {shown}', "format")
 
 
 def _read_box(raw: _Input) -> Box:
     features = math.prod(raw.shape)
+    if features > MAX_FEATURES:
+        raise InputError(f"expected at most {MAX_FEATURES} features, found {features}", "input.shape")
     low = _read_bounds(raw.low, raw.shape, "input.low")
     high = _read_bounds(raw.high, raw.shape, "input.high")
     for index, (a, b) in enumerate(zip(low, high, strict=True)):
         if a > b:
-            place = "input.low" if isinstance(raw.low, int) else f"input.low[{index}]"
-            raise InputError(f"expected low ≤ high, found {a} > {b}", place)
-    assert len(low) == len(high) == features
+            raise InputError(f"expected low ≤ high, found {a} > {b}", _bound_place(raw, index))
     return Box(tuple(raw.shape), low, high, raw.precision_bits, _read_display(raw, "input"))
+
+
+def _bound_place(raw: _Input, index: int) -> str:
+    if not isinstance(raw.low, int):
+        return f"input.low[{index}]"
+    return "input.low" if isinstance(raw.high, int) else f"input.high[{index}]"
 
 
 def _read_bounds(raw: int | list[int] | EncodedTensor, shape: list[int], place: str) -> tuple[int, ...]:
     features = math.prod(shape)
     if isinstance(raw, int):
-        if features > 2**24:
-            raise InputError(f"expected at most {2**24} features, found {features}", "input.shape")
         return (raw,) * features
     if isinstance(raw, EncodedTensor) and raw.shape == shape:
         raw = EncodedTensor([features], raw.dtype, raw.data)
@@ -114,7 +127,9 @@ def _read_bounds(raw: int | list[int] | EncodedTensor, shape: list[int], place: 
 
 
 def _read_display(raw: _Input | _Output, place: str) -> Display:
-    if raw.scale is not None and not _DECIMAL.fullmatch(raw.scale):
+    if isinstance(raw.scale, msgspec.UnsetType):
+        return Display(None, raw.zero_point)
+    if not _DECIMAL.fullmatch(raw.scale):
         raise InputError(f"expected a decimal number as a string, found {raw.scale[:24]!r}", f"{place}.scale")
     return Display(raw.scale, raw.zero_point)
 
@@ -124,10 +139,10 @@ def _read_dense(raw: _Dense, inputs: int, place: str) -> Dense:
     constants = _read_optional(raw.constants, f"{place}.constants")
     outputs, columns = weights.shape
     if columns != inputs + len(constants):
-        expected = (
-            f"{inputs} columns, one per input," if not constants else f"{inputs} + {len(constants)} columns"
-        )
-        raise InputError(f"expected {expected} found {columns}", f"{place}.weights[0]")
+        expected = f"{inputs} columns, one per input"
+        if constants:
+            expected = f"{inputs} + {len(constants)} columns, one per input and constant"
+        raise InputError(f"expected {expected}, found {columns}", f"{place}.weights[0]")
     _check_weights(weights, raw.precision_bits, f"{place}.weights")
     bias = _read_optional(raw.bias, f"{place}.bias")
     if not isinstance(raw.bias, msgspec.UnsetType) and len(bias) != outputs:
@@ -135,7 +150,8 @@ def _read_dense(raw: _Dense, inputs: int, place: str) -> Dense:
     for index, step in enumerate(raw.then):
         if isinstance(step, Clamp) and step.low > step.high:
             raise InputError(f"expected low ≤ high, found {step.low} > {step.high}", f"{place}.then[{index}]")
-    return Dense(from_dense(weights), raw.precision_bits, bias or (0,) * outputs, constants, tuple(raw.then))
+    bias = bias or (0,) * outputs
+    return Dense(from_dense(weights), raw.precision_bits, bias, constants, tuple(raw.then), raw.name)
 
 
 def _read_optional(raw: Vector | msgspec.UnsetType, place: str) -> tuple[int, ...]:

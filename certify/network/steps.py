@@ -54,6 +54,7 @@ class Sign(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="o
 
 
 Step: TypeAlias = Relu | Requantize | Clamp | Offset | Threshold | Sign
+STEP_NAMES = tuple(str(kind.__struct_config__.tag) for kind in get_args(Step))
 
 
 def shift_right(value: int, shift: int, rounding: Rounding) -> int:

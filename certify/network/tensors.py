@@ -17,12 +17,17 @@ from certify.network.matrix import Int64Array
 Dtype: TypeAlias = Literal["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"]
 DTYPES: tuple[str, ...] = get_args(Dtype)
 MAX_ELEMENTS = 2**28
+MAX_DIMENSIONS = 8
+
+Shape: TypeAlias = Annotated[
+    list[Annotated[int, msgspec.Meta(ge=0)]], msgspec.Meta(min_length=1, max_length=MAX_DIMENSIONS)
+]
 
 
 class EncodedTensor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A tensor as bytes: `data` is the base64 of its elements, little-endian, row-major."""
 
-    shape: list[Annotated[int, msgspec.Meta(ge=0)]]
+    shape: Shape
     dtype: Dtype
     data: str
 
@@ -39,10 +44,9 @@ def read_vector(tensor: Vector, place: str) -> Int64Array:
     """
     if isinstance(tensor, list):
         return np.array(tensor, dtype=np.int64)
-    array = _decode(tensor, place)
-    if array.ndim != 1:
-        raise InputError(f"expected one dimension, found {array.ndim}", f"{place}.shape")
-    return array
+    if len(tensor.shape) != 1:
+        raise InputError(f"expected one dimension, found {len(tensor.shape)}", f"{place}.shape")
+    return _decode(tensor, place)
 
 
 def read_table(tensor: Table, place: str) -> Int64Array:
@@ -52,10 +56,9 @@ def read_table(tensor: Table, place: str) -> Int64Array:
         InputError: ragged lists, no rows or columns, or an encoded tensor that does not hold together.
     """
     if not isinstance(tensor, list):
-        array = _decode(tensor, place)
-        if array.ndim != 2 or 0 in array.shape:
-            raise InputError(f"expected two dimensions above 0, found {list(array.shape)}", f"{place}.shape")
-        return array
+        if len(tensor.shape) != 2 or 0 in tensor.shape:
+            raise InputError(f"expected two dimensions above 0, found {tensor.shape}", f"{place}.shape")
+        return _decode(tensor, place)
     if not tensor or not tensor[0]:
         raise InputError("expected at least one row and one column", place)
     for row, values in enumerate(tensor):

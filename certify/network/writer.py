@@ -44,7 +44,8 @@ def _display(display: Display) -> dict[str, Any]:
 
 
 def _layer(layer: Dense) -> dict[str, Any]:
-    written: dict[str, Any] = {"op": "dense", "precision_bits": layer.precision_bits}
+    written: dict[str, Any] = {"op": "dense"} | ({"name": layer.name} if layer.name else {})
+    written["precision_bits"] = layer.precision_bits
     written["weights"] = _weights(layer.weights.to_dense())
     if any(layer.bias):
         written["bias"] = list(layer.bias)

@@ -1,0 +1,1 @@
+"""Commands: they parse, call, print and exit, and nothing else."""

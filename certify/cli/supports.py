@@ -1,0 +1,52 @@
+"""`certify supports`: what is read and what is not."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from certify.base.law import GENERATOR, MAX_PRECISION_BITS, QUANTIZATIONS
+from certify.certificate.statement import CONSTRUCTION, PREDICATE_TYPE
+from certify.cli.output import Output, output_options, write
+from certify.network.reader import FORMAT
+from certify.network.reader import MAX_PRECISION_BITS as MAX_TARGET_BITS
+from certify.network.steps import MAX_SHIFT, ROUNDINGS, STEP_NAMES
+from certify.network.tensors import DTYPES
+from certify.report.exit_codes import FAILED, HOLDS
+
+
+@click.command(name="supports")
+@output_options
+def command(output: Output) -> None:
+    """List what is read and what is not."""
+    listed = _supported()
+    text = json.dumps(listed, indent=2) if output.form == "json" else _text(listed)
+    raise click.exceptions.Exit(HOLDS if write(text) else FAILED)
+
+
+def _supported() -> dict[str, Any]:
+    return {
+        "target formats": [FORMAT],
+        "layers": ["dense, with bias and constants, in a chain"],
+        "steps": list(STEP_NAMES),
+        "roundings of requantize": list(ROUNDINGS),
+        "requantize": [f"by a shift of 0 to {MAX_SHIFT} bits, with zero_point"],
+        "tensors": ["nested lists", f"base64 of {', '.join(DTYPES)}"],
+        "target precision": [f"0 to {MAX_TARGET_BITS} bits"],
+        "base network": [GENERATOR, f"0 to {MAX_PRECISION_BITS} bits", f"quantization {', '.join(QUANTIZATIONS)}"],
+        "constructions": [CONSTRUCTION],
+        "relations": ["equal"],
+        "certificates": [PREDICATE_TYPE],
+        "keys": ["Ed25519, unencrypted PKCS#8 PEM; trust in allowed_signers files"],
+        "not read": [
+            "requantize by a multiplier",
+            "convolutions and graphs (inputs of a layer)",
+            "TFLite, ONNX, QONNX, PyTorch, npz, safetensors",
+        ],
+    }
+
+
+def _text(listed: dict[str, Any]) -> str:
+    return "\n".join(f"{name:<24}{', '.join(values)}" for name, values in listed.items())

@@ -1,0 +1,99 @@
+"""The user's own key and trust, in the user's configuration folder.
+
+key.pem           the private key, 0600
+key.pub           its public half as a line of an allowed_signers file, to hand to others
+allowed_signers   the keys whose certificates the user trusts besides the own one, if there is such a file
+"""
+
+from __future__ import annotations
+
+import getpass
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import user_config_path
+
+from certify.certificate.keys import SigningKey
+from certify.certificate.storage import read_capped, write_atomic, write_private
+from certify.certificate.trust import MAX_BYTES, Trust, allowed_signers_line, parse_allowed_signers
+from certify.errors import InputError
+
+_MAX_KEY_BYTES = 1 << 16
+_OWN = "own-key"
+
+
+@dataclass(frozen=True)
+class KeyPair:
+    """A private key's file and, beside it, the line that makes others trust it."""
+
+    private: Path
+
+    @property
+    def public(self) -> Path:
+        """Where the public half is."""
+        return self.private.with_suffix(".pub")
+
+
+def default_key() -> KeyPair:
+    """Return where the user's own key is, or would be."""
+    return KeyPair(user_config_path("certify", appauthor=False) / "key.pem")
+
+
+def load_key(path: Path) -> SigningKey:
+    """Return the private key in a file.
+
+    Raises:
+        InputError: it cannot be read or is no key that signs here.
+    """
+    return SigningKey.from_pem(read_capped(path, _MAX_KEY_BYTES, "a private key"))
+
+
+def make_key(pair: KeyPair, name: str | None = None) -> SigningKey:
+    """Write a new key pair and return its private half.
+
+    Raises:
+        InputError: a file is there already, or cannot be written.
+    """
+    key = SigningKey.generate()
+    line = allowed_signers_line(name if name is not None else _login(), key.public)
+    write_private(pair.private, key.to_pem())
+    write_atomic(pair.public, f"{line}\n".encode())
+    return key
+
+
+def _login() -> str:
+    """Return the user's login name where it can stand in an allowed_signers file."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        return "certify"
+    return name if name.isascii() and name.replace("-", "").replace("_", "").isalnum() else "certify"
+
+
+def read_trust(path: Path) -> Trust:
+    """Return the trust in a file.
+
+    Raises:
+        InputError: it cannot be read, or a line is not understood in full.
+    """
+    return parse_allowed_signers(read_capped(path, MAX_BYTES, "a file of trusted keys"))
+
+
+def default_trust() -> Trust:
+    """Return the user's own trust file and own key, whichever there are.
+
+    Raises:
+        InputError: one of them is there and cannot be read.
+    """
+    pair = default_key()
+    trust = Trust(())
+    for path in (pair.private.parent / "allowed_signers", pair.private):
+        if not path.exists():
+            continue
+        try:
+            trust = trust.merge(
+                Trust.of_key(_OWN, load_key(path).public) if path == pair.private else read_trust(path)
+            )
+        except InputError as error:
+            raise InputError(error.problem, f"{path}: {error.place}".rstrip(": ")) from None
+    return trust

@@ -1,0 +1,220 @@
+"""The result of a command, `certify.result/1`, before it takes a form.
+
+`verdict`, `signature` and `trusted` are kept apart: what was proved, what the signatures say, and whether the auditor
+trusts who made them. The exit code follows from all three, here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from certify.certificate.sizes import sizes
+from certify.certificate.statement import Subject
+from certify.errors import (
+    CertifyError,
+    DisagreementError,
+    InputError,
+    InvalidCertificateError,
+    TicketNotFoundError,
+)
+from certify.report.exit_codes import FAILED, HOLDS, REFUTED, UNDECIDED
+
+if TYPE_CHECKING:
+    from certify.certificate.audit import Audit
+    from certify.certificate.envelope import SignatureCheck
+    from certify.proof.prover import Proof
+
+FORMAT = "certify.result/1"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a command has no verdict to give.
+
+    Attributes:
+        kind: input, certificate, ticket, usage or internal.
+        file: which file, empty where none is to blame.
+        place: where in it.
+        message: one line.
+    """
+
+    kind: str
+    message: str
+    file: str = ""
+    place: str = ""
+
+    def line(self) -> str:
+        """Return everything in one line."""
+        shown = self.file if self.file.isprintable() else ascii(self.file)
+        return ": ".join(part for part in (shown, self.place, self.message) if part)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one command found about one target or certificate.
+
+    Attributes:
+        command: prove or audit.
+        exit_code: what the program exits with for this result.
+        verdict: proved, refuted or undecided; None where something failed before one was reached.
+        reason: why it is not proved.
+        certificate: the certificate's path, written or audited.
+        claim: relation, target file and its digest, box, number of points as factors.
+        witness: input, left (the target's outputs) and right, for refuted.
+        obligations: count and digest by kind.
+        checks: what was asked besides, and of whom.
+        ticket: the base network's name and the ticket's sizes.
+        signature: valid, unknown signer, untimely or unchecked; empty for prove.
+        signer: key id and principals of whoever signed.
+        trusted: whether a trusted key signed.
+        timings: seconds by phase.
+        versions: of the program and what it rests on.
+        error: for a failure.
+    """
+
+    command: str
+    exit_code: int
+    verdict: str | None = None
+    reason: str = ""
+    certificate: str = ""
+    claim: Mapping[str, Any] = field(default_factory=dict)
+    witness: Mapping[str, Any] | None = None
+    obligations: Mapping[str, Any] = field(default_factory=dict)
+    checks: Mapping[str, Any] = field(default_factory=dict)
+    ticket: Mapping[str, Any] = field(default_factory=dict)
+    signature: str = ""
+    signer: Mapping[str, str] = field(default_factory=dict)
+    trusted: bool = False
+    timings: Mapping[str, float] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    error: Failure | None = None
+
+
+def of_proof(subject: Subject, proof: Proof, timings: Mapping[str, float], versions: Mapping[str, str]) -> Result:
+    """Return the result of proving a ticket that was just found."""
+    return Result(
+        command="prove",
+        exit_code=HOLDS if proof.verdict == "proved" else UNDECIDED,
+        timings=timings,
+        versions=versions,
+        **_proof_parts(subject, proof),
+    )
+
+
+def of_audit(
+    audit: Audit, path: str, timings: Mapping[str, float], versions: Mapping[str, str], *, any_signer: bool
+) -> Result:
+    """Return the result of auditing one certificate; `any_signer` asks for no trusted signature."""
+    signature, signer = _signature(audit.signature)
+    return Result(
+        command="audit",
+        exit_code=_audit_exit_code(audit, any_signer),
+        certificate=path,
+        signature=signature,
+        signer=signer,
+        trusted=audit.trusted,
+        timings=timings,
+        versions=versions,
+        **_proof_parts(audit.statement.subject, audit.proof),
+    )
+
+
+def of_error(command: str, error: CertifyError, file: str, timings: Mapping[str, float] | None = None) -> Result:
+    """Return the result of a command that failed."""
+    kind, code = _kind(error)
+    place = error.place if isinstance(error, InputError) else ""
+    message = error.problem if isinstance(error, InputError) else str(error)
+    return Result(
+        command=command,
+        exit_code=code,
+        verdict="undecided" if code == UNDECIDED else None,
+        reason=message if code == UNDECIDED else "",
+        certificate=file if command == "audit" else "",
+        timings=timings or {},
+        error=Failure(kind, message, file, place),
+    )
+
+
+def _kind(error: CertifyError) -> tuple[str, int]:
+    match error:
+        case InvalidCertificateError():
+            return "certificate", REFUTED
+        case InputError():
+            return "input", FAILED
+        case TicketNotFoundError():
+            return "ticket", UNDECIDED
+        case DisagreementError():
+            return "internal", FAILED
+        case _:
+            return "internal", FAILED
+
+
+def _audit_exit_code(audit: Audit, any_signer: bool) -> int:
+    if not audit.trusted and not any_signer:
+        return UNDECIDED
+    return {"proved": HOLDS, "refuted": REFUTED}.get(audit.proof.verdict, UNDECIDED)
+
+
+def _signature(check: SignatureCheck | None) -> tuple[str, dict[str, str]]:
+    if check is None:
+        return "unchecked", {}
+    if check.signer is not None:
+        return "valid", {"key_id": check.signer.key.key_id, "principals": check.signer.principals}
+    if check.untimely:
+        late = check.untimely[0]
+        return f"untimely: {late.reason}", {"key_id": late.key.key.key_id, "principals": late.key.principals}
+    return "unknown signer", {"key_id": ", ".join(check.unknown_key_ids)}
+
+
+def _proof_parts(subject: Subject, proof: Proof) -> dict[str, Any]:
+    return {
+        "verdict": proof.verdict.value,
+        "reason": proof.reason,
+        "claim": _claim(subject, proof),
+        "witness": None if proof.witness is None else asdict(proof.witness),
+        "obligations": {kind: asdict(count) for kind, count in proof.obligations.items()},
+        "checks": _checks(proof),
+        "ticket": ticket(subject),
+    }
+
+
+def _claim(subject: Subject, proof: Proof) -> dict[str, Any]:
+    return {
+        "relation": "equal",
+        "target": subject.name,
+        "sha256": hashlib.sha256(subject.target_bytes).hexdigest(),
+        "low": _bound(proof.claim.low),
+        "high": _bound(proof.claim.high),
+        "points": [list(factor) for factor in proof.claim.point_factors],
+    }
+
+
+def _bound(values: Sequence[int]) -> int | list[int]:
+    return values[0] if len(set(values)) == 1 else list(values)
+
+
+def _checks(proof: Proof) -> dict[str, Any]:
+    composed, swept = proof.composition, proof.sweep
+    return {
+        "strategy": proof.strategy,
+        "solver": "z3",
+        "neurons": composed.neurons,
+        "neurons_exhausted": composed.exhausted,
+        "network": None if composed.network is None else composed.network.value,
+        "sweep": None if swept is None else {"points": swept.points, "multiplications": swept.work},
+    }
+
+
+def ticket(subject: Subject) -> dict[str, Any]:
+    """Return the base network's name and the ticket's sizes."""
+    base = subject.base
+    return {
+        "seed": base.seed,
+        "blocks": "grown" if subject.block_width is None else subject.block_width,
+        "widths": list(base.widths),
+        "precisions": [precision.kept for precision in base.precisions],
+        **asdict(sizes(subject.target, subject.masks)),
+    }
