@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from certify.errors import InputError
 from certify.network.matrix import Int64Array
 
 GENERATOR = "certify/base-network/1"
@@ -52,8 +53,15 @@ class BaseNetwork:
 
 
 def key_of(seed: str) -> NDArray[np.uint64]:
-    """Return uint64[2]: bytes 0-7 and 8-15, little-endian, of SHA-256 over generator, newline and seed."""
-    digest = hashlib.sha256(f"{GENERATOR}\n{seed}".encode()).digest()
+    """Return uint64[2]: bytes 0-7 and 8-15, little-endian, of SHA-256 over generator, newline and seed.
+
+    Raises:
+        InputError: the seed has a lone surrogate (a byte of the command line that is no UTF-8, say), so no UTF-8.
+    """
+    try:
+        digest = hashlib.sha256(f"{GENERATOR}\n{seed}".encode()).digest()
+    except UnicodeEncodeError:
+        raise InputError(f"expected text that UTF-8 can hold, found {seed[:40]!a}", "seed") from None
     # An array made from Python integers would pass through float64 and lose bits.
     return np.frombuffer(digest[:16], dtype="<u8").astype(np.uint64)
 

@@ -82,12 +82,11 @@ def radix_bits(precision_bits: int) -> int:
 
 
 def constant_lines(layer: Dense) -> int:
-    """Return how many constant lines the layer's largest bias needs."""
+    """Return how many constant lines the layer's largest bias needs: the fewest with Σ 2^k·R^line not below it."""
     largest = max(map(abs, effective_bias(layer)))
-    if largest == 0:
-        return 0
-    lines, radix, digit = 1, 1 << radix_bits(layer.precision_bits), 1 << layer.precision_bits
-    while largest > (digit + 1) * radix ** (lines - 1) - 1:
+    lines = reach = 0
+    while reach < largest:
+        reach += 1 << (layer.precision_bits + radix_bits(layer.precision_bits) * lines)
         lines += 1
     return lines
 

@@ -18,7 +18,7 @@ from datetime import datetime
 from certify.base.draw import kept_digest
 from certify.base.prune import prune
 from certify.certificate import envelope, statement
-from certify.certificate.envelope import SignatureCheck
+from certify.certificate.signatures import SignatureCheck, check_signatures
 from certify.certificate.statement import Statement
 from certify.certificate.trust import Trust
 from certify.errors import InvalidCertificateError
@@ -77,7 +77,7 @@ def audit(
     monitor = monitor or Monitor()
     with monitor.phase("reading"):
         enclosed = envelope.read(data)
-        signature = None if trust is None else envelope.check_signatures(enclosed, trust, at)
+        signature = None if trust is None else check_signatures(enclosed, trust, at)
         said = statement.read(enclosed.payload)
     with monitor.phase("base network"):
         subject = said.subject

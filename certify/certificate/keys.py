@@ -30,9 +30,6 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-# The library re-exports these without saying so in a way that mypy accepts.
-from securesystemslib.signer import CryptoSigner, SSlibKey  # type: ignore[attr-defined]
-
 from certify.errors import InputError
 from certify.network.tensors import decode_base64
 
@@ -115,7 +112,7 @@ def read_openssh_base64(text: str, place: str) -> PublicKey:
 class SigningKey:
     """A private key of Ed25519; its bytes leave it only by `to_pem`."""
 
-    _private: Ed25519PrivateKey = field(repr=False)
+    private: Ed25519PrivateKey = field(repr=False)
 
     @classmethod
     def generate(cls) -> SigningKey:
@@ -142,14 +139,9 @@ class SigningKey:
 
     def to_pem(self) -> bytes:
         """Return the key in PKCS#8 PEM, unencrypted: for a file that only its owner may read."""
-        return self._private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        return self.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
     @property
     def public(self) -> PublicKey:
         """The public half."""
-        return PublicKey(self._private.public_key().public_bytes_raw())
-
-    def signer(self) -> CryptoSigner:
-        """Return securesystemslib's signer with this key, under the key id of `public`."""
-        public = SSlibKey.from_crypto(self._private.public_key(), self.public.key_id)
-        return CryptoSigner(self._private, public)
+        return PublicKey(self.private.public_key().public_bytes_raw())

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
 import click
 
@@ -70,7 +70,7 @@ def write(text: str) -> bool:
     except OSError as error:
         click.echo(f"certify: the result cannot be written: {error.strerror}", err=True)
         # Nothing is left to flush at exit, where a second error could not be caught.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return False
     return True
 
@@ -93,7 +93,7 @@ def output_options(function: _Function) -> _Function:
     decorated: Any = command
     for option in reversed(options):
         decorated = option(decorated)
-    return decorated  # type: ignore[no-any-return]
+    return cast("_Function", decorated)
 
 
 FILE = click.Path(path_type=Path)

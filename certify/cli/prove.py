@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from certify.certificate import envelope
 from certify.certificate.keys import SigningKey
 from certify.certificate.storage import read_capped, write_atomic
 from certify.cli.output import FILE, Output, output_options
@@ -51,6 +50,7 @@ def command(
         _check_output(target, out)
         pair, signing_key = _existing_key(key)
         # What computes is loaded only now: a bad file is answered at once.
+        from certify.certificate.signatures import sign  # noqa: PLC0415
         from certify.cli.workers import worker_processes  # noqa: PLC0415
         from certify.issue import Options, issue, versions  # noqa: PLC0415
 
@@ -60,7 +60,7 @@ def command(
         result = of_proof(issued.subject, issued.proof, monitor.timings, versions())
         if result.exit_code == HOLDS:
             signing_key = signing_key or _new_key(pair, output)
-            write_atomic(out, envelope.sign(issued.payload, signing_key))
+            write_atomic(out, sign(issued.payload, signing_key))
             result = replace(result, certificate=str(out))
             _say_how_to_audit(output, out, pair, own=key is None)
     except CertifyError as error:

@@ -35,9 +35,7 @@ PrecisionBits: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MAX_PRECISION_BI
 
 
 class _Input(msgspec.Struct, forbid_unknown_fields=True):
-    shape: Annotated[
-        list[Annotated[int, msgspec.Meta(ge=1)]], msgspec.Meta(min_length=1, max_length=MAX_DIMENSIONS)
-    ]
+    shape: Annotated[list[Annotated[int, msgspec.Meta(ge=1)]], msgspec.Meta(min_length=1, max_length=MAX_DIMENSIONS)]
     low: int | list[int] | EncodedTensor
     high: int | list[int] | EncodedTensor
     precision_bits: PrecisionBits

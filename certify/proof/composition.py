@@ -92,9 +92,7 @@ def is_small(target: Network, ticket: Network) -> bool:
     return edges <= NETWORK_MAX_EDGES and relus <= NETWORK_MAX_RELUS
 
 
-def check_network(
-    target: Network, ticket: Network, pairs: Sequence[Pair], rlimit: int = NETWORK_RLIMIT
-) -> Outcome:
+def check_network(target: Network, ticket: Network, pairs: Sequence[Pair], rlimit: int = NETWORK_RLIMIT) -> Outcome:
     """Ask z3 for a grid point on which the networks' outputs differ; the model names it x0, x1, …"""
     box = target.input
     x = [terms.variable(f"x{index}") for index in range(box.features)]
@@ -104,8 +102,7 @@ def check_network(
         inputs = [_Input(term, terms.relu(term), terms.relu(terms.minus(term))) for term in ticket_out]
         carried = hidden_terms(pair, inputs)
         ticket_out = [
-            step_terms(pair.output.steps, _row(pair.output, output, carried))
-            for output in range(pair.output.outputs)
+            step_terms(pair.output.steps, _row(pair.output, output, carried)) for output in range(pair.output.outputs)
         ]
         target_out = _evaluate_terms(pair.target, target_out)
     left_bits, right_bits = common_scale(target, ticket)

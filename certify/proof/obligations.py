@@ -121,9 +121,7 @@ class PairObligations:
 
 def obligations(pair: Pair) -> PairObligations:
     """Return the obligations of one pair whose shape has been checked."""
-    boxes = [
-        (low << pair.input_bits, high << pair.input_bits) for low, high in zip(pair.low, pair.high, strict=True)
-    ]
+    boxes = [(low << pair.input_bits, high << pair.input_bits) for low, high in zip(pair.low, pair.high, strict=True)]
     edge_input = pair.unit_input[pair.output.weights.columns]
     variable = (edge_input >= 0) & (edge_input < len(boxes))
     return PairObligations(

@@ -168,10 +168,7 @@ def _bias_formula(item: PairObligations, output: int) -> Formula:
     edges = slice(int(listed.start[output]), int(listed.start[output + 1]))
     kept = zip(listed.v[edges].tolist(), listed.u[edges].tolist(), listed.line[edges].tolist(), strict=True)
     left = terms.total(
-        [
-            terms.times(v, terms.relu(terms.times(u, terms.constant(_line_value(item, line)))))
-            for v, u, line in kept
-        ]
+        [terms.times(v, terms.relu(terms.times(u, terms.constant(_line_value(item, line))))) for v, u, line in kept]
     )
     return terms.differ(left, terms.times(1 << pair.scale_bits, bias_term(item, output)))
 

@@ -24,7 +24,7 @@ from certify.report.exit_codes import FAILED, HOLDS, REFUTED, UNDECIDED
 
 if TYPE_CHECKING:
     from certify.certificate.audit import Audit
-    from certify.certificate.envelope import SignatureCheck
+    from certify.certificate.signatures import SignatureCheck
     from certify.proof.prover import Proof
 
 FORMAT = "certify.result/1"

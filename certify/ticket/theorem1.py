@@ -36,7 +36,7 @@ from certify.network.bounds import network_bounds
 from certify.network.matrix import Int64Array
 from certify.network.model import Dense, Network
 from certify.ticket.failure import Failure, cause_of, explain
-from solvers.subset_sum import WorkLimitError, solve
+from solvers.subset_sum import Solutions, WorkLimitError, solve
 
 FIRST_LOOK = 16
 MAX_BLOCK = 1 << 12
@@ -118,9 +118,7 @@ def find_ticket(
     return Ticket(BaseNetwork(seed, widths, tuple(precisions)), masks, block_width)
 
 
-def _layers(
-    target: Network, seed: str, precisions: Sequence[Precision], block_width: int | None
-) -> Iterator[_Layer]:
+def _layers(target: Network, seed: str, precisions: Sequence[Precision], block_width: int | None) -> Iterator[_Layer]:
     low, high = target.input.low, target.input.high
     bounds = network_bounds(target)
     for index, (layer, pair) in enumerate(zip(target.layers, pairs(target, precisions), strict=True)):
@@ -142,14 +140,14 @@ def _layers(
 
 def _bias_digits(layer: Dense) -> Int64Array:
     """Return int64[outputs, lines]: digits in S_δ_t with Σ digit·R^line = bias, all of the bias's sign."""
-    lines, radix = constant_lines(layer), 1 << radix_bits(layer.precision_bits)
+    lines, bits, most = constant_lines(layer), radix_bits(layer.precision_bits), 1 << layer.precision_bits
     digits = np.zeros((layer.outputs, lines), dtype=np.int64)
     for output, bias in enumerate(effective_bias(layer)):
         rest = abs(bias)
-        for line in range(lines):
-            digit = rest if line == lines - 1 else rest % radix
+        for line in reversed(range(lines)):
+            digit = min(rest >> (bits * line), most)
             digits[output, line] = digit if bias > 0 else -digit
-            rest = (rest - digit) // radix
+            rest -= digit << (bits * line)
     return digits
 
 
@@ -180,7 +178,7 @@ def _search_block(layer: _Layer, column: int, start: int, failures: list[Failure
         looked = min(most, FIRST_LOOK)
         while len(open_outputs):
             items = _products(layer, column, half, open_outputs, start, looked)
-            solutions = _solve(items, layer.targets[open_outputs, column], layer, column)
+            solutions = _solve(items, layer, column, open_outputs)
             chosen[open_outputs, :looked] |= solutions.chosen
             used = max(used, int(solutions.prefix.max()))
             missing = solutions.prefix < 0
@@ -190,14 +188,15 @@ def _search_block(layer: _Layer, column: int, start: int, failures: list[Failure
             open_outputs = open_outputs[missing]
             looked = min(most, 2 * looked)
     units = used if layer.block_width is None else most
-    return _Block(units, chosen[:, :units])
+    # A copy, so that the room for MAX_BLOCK units is given back.
+    return _Block(units, chosen[:, :units].copy())
 
 
-def _solve(items: Int64Array, targets: Int64Array, layer: _Layer, column: int) -> Any:
+def _solve(items: Int64Array, layer: _Layer, column: int, outputs: Int64Array) -> Solutions:
     try:
-        return solve(items, targets)
+        return solve(items, layer.targets[outputs, column])
     except (WorkLimitError, ValueError) as error:
-        place = _place(layer, 0, column).rpartition("[")[0]
+        place = _place(layer, int(outputs[0]), column)
         raise TicketNotFoundError(
             f"{place}: the search is too large at {layer.precision.kept} bits: {error}. "
             "What would help: a coarser --precision, a smaller --width"

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certify.certificate import envelope as module
-from certify.certificate.envelope import Envelope, Signature, Untimely, check_signatures, read, sign
+from certify.certificate.envelope import Envelope, Signature, read
 from certify.certificate.keys import SigningKey
+from certify.certificate.signatures import Untimely, check_signatures, sign
 from certify.certificate.trust import Trust, TrustedKey
 from certify.errors import InputError, InvalidCertificateError
 from certify.network.strict_json import NotJsonError
@@ -261,11 +262,11 @@ EXPIRED = {"valid_before": datetime(2020, 1, 1, tzinfo=UTC)}
             Envelope(PAYLOAD, (Signature(KEY_ID, both(BOB).signatures[0].value),)), id="signed by another key"
         ),
         pytest.param(
-            Envelope(PAYLOAD, (Signature(KEY_ID, ALICE._private.sign(PAYLOAD)),)),
+            Envelope(PAYLOAD, (Signature(KEY_ID, ALICE.private.sign(PAYLOAD)),)),
             id="payload signed without its type",
         ),
         pytest.param(
-            Envelope(PAYLOAD, (Signature(KEY_ID, ALICE._private.sign(pae(PAYLOAD, b"text/plain"))),)), id="other type"
+            Envelope(PAYLOAD, (Signature(KEY_ID, ALICE.private.sign(pae(PAYLOAD, b"text/plain"))),)), id="other type"
         ),
     ],
 )

@@ -206,13 +206,6 @@ def test_secret_is_not_shown():
     assert "private" not in shown
 
 
-def test_signer_of_the_library():
-    key = SigningKey.generate()
-    signature = key.signer().sign(b"data")
-    assert signature.keyid == key.public.key_id
-    Ed25519PublicKey.from_public_bytes(key.public.raw).verify(bytes.fromhex(signature.signature), b"data")
-
-
 def pem(key, encryption=None):
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption or NoEncryption())
 
