@@ -6,6 +6,11 @@ Only the command line turns them into exit codes; `certify.report.outcome` holds
 from __future__ import annotations
 
 
+def printable(text: str) -> str:
+    """Return the text in one line, with escapes for what a terminal or a log would take for something else."""
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+
+
 class CertifyError(Exception):
     """The root of all errors that a caller of `certify` may expect."""
 
@@ -15,13 +20,13 @@ class InputError(CertifyError):
 
     Attributes:
         place: where in the input, such as `layers[1].weights[3][0]`; empty for the whole of it.
-        problem: what was expected there, and what was found.
+        problem: what was expected there, and what was found; one line, whatever the input was.
     """
 
     def __init__(self, problem: str, place: str = "") -> None:
-        super().__init__(f"{place}: {problem}" if place else problem)
-        self.place = place
-        self.problem = problem
+        self.place = printable(place)
+        self.problem = printable(problem)
+        super().__init__(f"{self.place}: {self.problem}" if place else self.problem)
 
 
 class InvalidCertificateError(InputError):

@@ -2,7 +2,7 @@
 
 Every step is a monotone function of one integer, so an interval's image is spanned by the images of its end
 points. A step also says what it does to the precision bits, and how it reads on integers that are finer by a
-power of two: a ticket's accumulators are, and its steps are the target's rescaled (theory.md, "Representing a
+power of two: a ticket's accumulators are, and its steps are the target's rescaled (docs/proof.md, "The
 network": shift + log2 s, and offset and clamp bounds times s; a step that ends at its own scale ends at the
 target's).
 """

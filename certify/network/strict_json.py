@@ -23,6 +23,7 @@ from certify.errors import InputError
 
 INT64 = (-(2**63), 2**63 - 1)
 EXACT_IN_DOUBLES = (-(2**53 - 1), 2**53 - 1)
+_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 _T = TypeVar("_T")
 
 
@@ -94,7 +95,7 @@ def parse(data: bytes, integers: tuple[int, int] = INT64) -> Any:
         raise NotJsonError(f"expected JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
     except RecursionError:
         raise NotJsonError("expected JSON nested less deeply") from None
-    if hooks.refused:
+    if hooks.refused or _SURROGATE_ESCAPE.search(text):
         _raise_first_refused(document)
     return document
 
@@ -105,10 +106,20 @@ def _raise_first_refused(document: Any) -> None:
         place, node = stack.pop()
         if isinstance(node, _Refused):
             raise InputError(node.problem, place)
-        if isinstance(node, dict):
+        if isinstance(node, str):
+            _check_text(node, place)
+        elif isinstance(node, dict):
+            for key in node:
+                _check_text(key, place)
             stack += [(f"{place}.{key}".lstrip("."), child) for key, child in reversed(node.items())]
         elif isinstance(node, list):
             stack += [(f"{place}[{index}]", node[index]) for index in reversed(range(len(node)))]
+
+
+def _check_text(text: str, place: str) -> None:
+    """Half of a surrogate pair is no character, and no UTF-8 can hold it."""
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise InputError("expected text, found half of a surrogate pair", place)
 
 
 _MSGSPEC_ERROR = re.compile(r"(?P<problem>.*?)(?: - at `(?:key in )?\$\.?(?P<place>.*)`)?", re.DOTALL)
@@ -134,4 +145,19 @@ def convert(document: Any, kind: type[_T], choices: dict[str, str] | None = None
         if expected and problem.startswith("Invalid"):
             found = problem.removeprefix("Invalid enum value").removeprefix("Invalid value").strip()
             problem = f"expected {expected}, found {found}"
+        elif problem.startswith("Expected") and ", got " not in problem:
+            problem += _found(document, place)
         raise InputError(problem[:1].lower() + problem[1:], place) from None
+
+
+def _found(document: Any, place: str) -> str:
+    """Return what stands at a place, to be appended to what was expected there; nothing for what is long."""
+    node = document
+    for key, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", place):
+        try:
+            node = node[key] if key else node[int(index)]
+        except (KeyError, IndexError, TypeError):
+            return ""
+    if isinstance(node, list):
+        return f", found {len(node)}"
+    return f", found {str(node)[:40]}" if isinstance(node, int | str) else ""

@@ -1,9 +1,9 @@
 """Composition, checked besides: formulas over all inputs at once, with the masked rows written out.
 
 The decomposition proves one (output, input) at a time; that outputs are sums over inputs, and that layers follow
-each other, is argued in theory.md. Here z3 is asked directly. A *neuron* formula has all inputs of one target neuron
-as variables and both sides' accumulators in full; a *network* formula has the whole of both networks. In both,
-σ(u·x) is written u·p or |u|·q, as the lemmas of condition 2 have already proved.
+each other, is argued in docs/proof.md. Here z3 is asked directly. A *neuron* formula has all inputs of one target
+neuron as variables and both sides' accumulators in full; a *network* formula has the whole of both networks. In
+both, σ(u·x) is written u·p or |u|·q, as the lemmas of condition 2 have already proved.
 
 z3 must never find a difference in what the decomposition proves. That it may exhaust its budget, on whole networks
 above all, is recorded and is not a disagreement.

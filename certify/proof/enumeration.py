@@ -7,7 +7,7 @@ nothing overflows; here interval bounds in Python integers are what makes that t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from certify.network.model import Dense, Network
 from certify.network.steps import Clamp, Offset, Relu, Requantize, Rounding, Sign, Step, Threshold
 from solvers.grid.program import MAX_SHIFT, Layer, Opcode, Program
 from solvers.grid.search import find_difference, sample
-from solvers.grid.sweep import sweep
+from solvers.grid.sweep import MAX_POINTS, SweepError, sweep
 
 SAFE_BITS = 60
 SEARCH_POINTS = 512
@@ -55,19 +55,27 @@ class Sweep:
 
 
 def sweep_work(target: Network, other: Network) -> int:
-    """Return points times multiplications of a sweep over the target's box, a Python integer."""
-    return target.input.points() * _multiplications(target, other)
+    """Return points times multiplications of a sweep over the target's box, a Python integer.
+
+    A point costs at least one: networks without a weight have a grid to walk too.
+    """
+    return target.input.points() * max(1, _multiplications(target, other))
 
 
 def sweep_grid(target: Network, other: Network, workers: int, monitor: Monitor) -> Sweep:
     """Compare two networks on every point of the target's box.
 
     Raises:
-        TooWideError: int64 may not hold every number met.
+        TooWideError: int64 may not hold every number met, or not even the number of points.
         DisagreementError: another number of points was visited than the grid has.
     """
+    if target.input.points() > MAX_POINTS:
+        raise TooWideError(f"more points than 2^{MAX_POINTS.bit_length() - 1}")
     left, right = _programs(target, other)
-    seen = sweep(left, right, target.input.low, target.input.high, workers, monitor.reach)
+    try:
+        seen = sweep(left, right, target.input.low, target.input.high, workers, monitor.reach)
+    except SweepError as error:
+        raise DisagreementError(f"the sweep lost its way: {error}") from error
     if seen.difference is None and seen.points != target.input.points():
         # A count that wrapped, or a chunk left out, must never pass for the whole grid.
         raise DisagreementError(f"the sweep visited {seen.points} of {target.input.points()} points")
@@ -93,10 +101,13 @@ def _multiplications(target: Network, other: Network) -> int:
 
 def _programs(target: Network, other: Network) -> tuple[Program, Program]:
     left_shift, right_shift = common_scale(target, other)
-    return _program(target, left_shift), _program(other, right_shift)
+    # Both run on the target's box, so that is where both are bounded.
+    return _program(target, left_shift), _program(replace(other, input=target.input), right_shift)
 
 
 def _program(network: Network, output_shift: int) -> Program:
+    if output_shift > MAX_SHIFT:
+        raise TooWideError(f"outputs {output_shift} bits apart, the sweep holds {MAX_SHIFT}")
     bounds = network_bounds(network)
     largest = max(layer.largest for layer in bounds)
     largest = max(largest, max(map(abs, (*bounds[-1].output_low, *bounds[-1].output_high))) << output_shift)

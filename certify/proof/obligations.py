@@ -1,6 +1,6 @@
 """Conditions 2 to 4: the obligations of a pair, each one formula whose unsatisfiability is needed.
 
-theory.md, "The proof, and why it is one". They are written from base ⊙ mask and the target alone, as plain
+docs/proof.md, "The conditions". They are written from base ⊙ mask and the target alone, as plain
 integers; `refutation` puts them before z3 unsimplified, and `digest` names them in a certificate. Kinds:
 
 range   the box of an input is not empty: z3 must answer `sat` to it alone (condition 4)
@@ -12,7 +12,7 @@ weight  for one output, one input and one half: ∀p in P: Σ v·(u·p) = 2^r·(
 bias    for one output: Σ v·σ(u·c) over the constant lines = s·(b + Σ w·constant) (condition 3). A unit that keeps
         no input is the constant σ(0), and its edges stand here too
 steps   for one layer: ∀a within its accumulators: the ticket's steps on s·a give the target's on a, rescaled.
-        theory.md argues this for every rule; here z3 is asked
+        this holds for every rule (docs/proof.md); here z3 is asked
 
 A half is skipped only where the box excludes it and no kept edge is in it, so every kept edge stands in a formula.
 """

@@ -1,7 +1,7 @@
 """The prover: do two networks have equal values on every grid point of the target's box?
 
 Ways to know, kept apart and held against each other:
-- the decomposition of theory.md, conditions 0 to 5, every obligation refuted by z3: it proves;
+- the decomposition of docs/proof.md, conditions 0 to 5, every obligation refuted by z3: it proves;
 - formulas over whole neurons and small whole networks: they check that the decomposition composes;
 - a sweep of the whole grid, where points times multiplications stay under a bound: it proves or refutes;
 - a search over some points, where the grid is too large: it refutes.
@@ -173,10 +173,15 @@ def _decompose(target: Network, ticket: Network, budget: Budget, run: Run, monit
 def _refute(listed: Sequence[PairObligations], budget: Budget, run: Run, monitor: Monitor) -> list[Unproved]:
     work = [task for item in listed for task in tasks(item, budget.rlimit)]
     unproved: list[Unproved] = []
+    done = 0
     with monitor.phase("refutation", len(work)):
-        for done, left in enumerate(run(_call, work)):
+        for left in run(_call, work):
             unproved += left
-            monitor.reach(done + 1)
+            done += 1
+            monitor.reach(done)
+    if done != len(work):
+        # A result that got lost on its way must never pass for one without anything left.
+        raise DisagreementError(f"{len(work)} pieces of work were given out, {done} came back")
     return unproved
 
 

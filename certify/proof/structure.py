@@ -1,6 +1,6 @@
 """Conditions 0, 1 and 5 of the proof: is this the shape for which Theorem 1's decomposition holds?
 
-theory.md, "The proof, and why it is one". Read from the two networks alone.
+docs/proof.md, "The conditions". Read from the two networks alone.
 0. The ticket has a pair of layers for each of the target's. Hidden layers have no bias and exactly the step ReLU;
    output layers have no bias, no constants and the target's steps, rescaled.
 1. In the first matrix of a pair every hidden unit keeps weights from one input only.

@@ -19,6 +19,7 @@ from certify.errors import (
     InputError,
     InvalidCertificateError,
     TicketNotFoundError,
+    printable,
 )
 from certify.report.exit_codes import FAILED, HOLDS, REFUTED, UNDECIDED
 
@@ -48,8 +49,7 @@ class Failure:
 
     def line(self) -> str:
         """Return everything in one line."""
-        shown = self.file if self.file.isprintable() else ascii(self.file)
-        return ": ".join(part for part in (shown, self.place, self.message) if part)
+        return ": ".join(printable(part) for part in (self.file, self.place, self.message) if part)
 
 
 @dataclass(frozen=True)

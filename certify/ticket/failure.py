@@ -1,6 +1,6 @@
 """Why a weight is not in the base network, and what would help.
 
-theory.md, "What finite sizes look like": a failing subset sum has one of three causes. *range*: all items of the
+A failing subset sum has one of three causes. *range*: all items of the
 target's sign together are too small. *parity*: the items' greatest common divisor does not divide the target,
 most often an odd target and no odd product. *density*: neither, there are just too few units.
 """

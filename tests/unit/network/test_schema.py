@@ -1,0 +1,362 @@
+"""The published JSON Schema and the reader accept the same documents, but for a named list of rules.
+
+JSON Schema cannot express those; `READER_ONLY` names each with the message by which the reader refuses. The table
+shows every one of them at work, so that none is in the list for nothing.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from strategies import DTYPES, ROUNDINGS, documents, encode
+
+from certify.errors import InputError
+from certify.network.reader import read_network
+from certify.network.schema import network_schema
+
+SCHEMA = Draft202012Validator(network_schema())
+
+READER_ONLY = {
+    "integers without fraction or exponent": r".*: expected an integer, found -?[0-9.]+(e[+-]?[0-9]+)?",
+    "weights in S_δ": r"layers\[\d+\]\.weights\[\d+\]\[\d+\]: expected an integer from .* \(precision_bits .*",
+    "rows of one length": r"layers\[\d+\]\.weights\[\d+\]: expected \d+ entries as in the first row, .*",
+    "columns are inputs and constants": r"layers\[\d+\]\.weights\[0\]: expected .* columns, one per input.*",
+    "a bias per output": r"layers\[\d+\]\.bias: expected one integer per output, .*",
+    "a bound per feature": r"input\.(low|high): expected one integer per feature, .*",
+    "encoded bounds of a known shape": r"input\.(low|high)\.shape: expected one dimension, .*",
+    "low ≤ high in the box": r"input\.(low|high).*: expected low ≤ high, .*",
+    "low ≤ high in a clamp": r"layers\[\d+\]\.then\[\d+\]: expected low ≤ high, .*",
+    "bytes for the shape": r".*\.data: expected \d+ bytes for .*",
+    "features": r"input\.shape: expected at most \d+ features, .*",
+    "elements": r".*\.shape: expected at most \d+ elements, .*",
+}
+
+
+def refusal(document: Any) -> str | None:
+    """What the reader says against the document; None when it accepts."""
+    try:
+        read_network(json.dumps(document).encode())
+    except InputError as error:
+        return str(error)
+    return None
+
+
+def reader_only_rule(message: str) -> str | None:
+    return next((rule for rule, pattern in READER_ONLY.items() if re.fullmatch(pattern, message)), None)
+
+
+def check_agreement(document: Any) -> None:
+    message = refusal(document)
+    if not SCHEMA.is_valid(document):
+        assert message is not None, "refused by the schema alone"
+    elif message is not None:
+        assert reader_only_rule(message), f"refused by the reader alone: {message}"
+
+
+EXAMPLE: dict[str, Any] = network_schema()["examples"][0]
+LAYER = EXAMPLE["layers"][0]
+
+
+def changed(**fields: Any) -> dict[str, Any]:
+    return copy.deepcopy(EXAMPLE) | fields
+
+
+def box(**fields: Any) -> dict[str, Any]:
+    return changed(input=EXAMPLE["input"] | fields)
+
+
+def layer(**fields: Any) -> dict[str, Any]:
+    return changed(layers=[LAYER | fields, EXAMPLE["layers"][1]])
+
+
+def without(name: str, parent: str | None = None) -> dict[str, Any]:
+    document = changed()
+    del (document if parent is None else document["layers"][0] if parent == "layer" else document[parent])[name]
+    return document
+
+
+def empty(*shape: int) -> dict[str, Any]:
+    """An encoded tensor that says it has this shape, and has no data."""
+    return {"shape": list(shape), "dtype": "int8", "data": ""}
+
+
+def then(*steps: Any) -> dict[str, Any]:
+    return layer(then=list(steps))
+
+
+ACCEPTED = {
+    "the example": EXAMPLE,
+    "no name": without("name"),
+    "no bias": without("bias", "layer"),
+    "no steps": without("then", "layer"),
+    "a layer's name": layer(name="first"),
+    "bounds per feature": box(low=[-16, 0], high=[16, 0]),
+    "encoded bounds": box(low=encode([-16, 0], "int8"), high=encode([16, 0], "uint32")),
+    "encoded bounds in the input's shape": box(shape=[2, 1], low=encode([-16, 0]) | {"shape": [2, 1]}),
+    "a single point": box(low=0, high=0),
+    "all of int64": box(low=-(2**63), high=2**63 - 1),
+    "a scale": box(scale="0.0078125", zero_point=-128),
+    "a scale with an exponent": changed(output={"scale": "1.5e-03", "zero_point": 2**63 - 1}),
+    "an empty output": changed(output={}),
+    "encoded weights": layer(weights=encode([[3, -16], [0, 7]], "int8")),
+    "encoded bias": layer(bias=encode([0, 256], "uint16")),
+    "constants": layer(weights=[[3, -16, 1], [0, 7, 1]], constants=[99]),
+    "encoded constants": layer(weights=[[3, -16, 1], [0, 7, 1]], constants=encode([99])),
+    "no constants": layer(constants=[]),
+    "no constants, encoded": layer(constants=encode([])),
+    "weights at the ends of S_δ": layer(weights=[[16, -16], [0, 0]]),
+    "60 bits": layer(precision_bits=60, weights=[[2**60, -(2**60)], [0, 0]]),
+    "eight dimensions": box(shape=[2] + [1] * 7, low=encode([0, 0]) | {"shape": [2] + [1] * 7}),
+    "input precision of 60 bits": box(precision_bits=60),
+    "one column, encoded": box(shape=[1]) | {"layers": [LAYER | {"weights": encode([[1], [2]])}]},
+    "every step": then(
+        {"op": "relu"},
+        {"op": "requantize", "shift": 0, "rounding": "floor"},
+        {"op": "requantize", "shift": 1024, "rounding": "half_up", "zero_point": -3},
+        {"op": "clamp", "low": -128, "high": 127},
+        {"op": "offset", "value": -(2**63)},
+        {"op": "step"},
+        {"op": "sign"},
+    ),
+}
+
+ACCEPTED |= {f"rounding {name}": then({"op": "requantize", "shift": 1, "rounding": name}) for name in ROUNDINGS}
+ACCEPTED |= {f"dtype {name}": layer(bias=encode([0, 1], name)) for name in DTYPES}
+
+FLOATS = "integers without fraction or exponent"
+BYTES = "bytes for the shape"
+SHAPE = "encoded bounds of a known shape"
+
+# What the reader refuses, and the rule of READER_ONLY by which; None where the schema refuses it too.
+REFUSED = {
+    "an array": ([], None),
+    "another format": (changed(format="certify.network/2"), None),
+    "no format": (without("format"), None),
+    "no input": (without("input"), None),
+    "no layers": (without("layers"), None),
+    "layers empty": (changed(layers=[]), None),
+    "unknown key": (changed(comment="hello"), None),
+    "unknown key of the input": (box(comment="hello"), None),
+    "unknown key of a layer": (layer(stride=1), None),
+    "unknown key of a step": (then({"op": "relu", "low": 0}), None),
+    "unknown key of the output": (changed(output={"low": 0}), None),
+    "key in another case": (changed(Name="x"), None),
+    "no op": (without("op", "layer"), None),
+    "another op": (layer(op="conv"), None),
+    "a step as a layer": (layer(op="relu"), None),
+    "no weights": (without("weights", "layer"), None),
+    "no precision bits": (without("precision_bits", "layer"), None),
+    "negative precision bits": (layer(precision_bits=-1), None),
+    "61 precision bits": (layer(precision_bits=61), None),
+    "weights empty": (layer(weights=[]), None),
+    "a row empty": (layer(weights=[[], []]), None),
+    "weights flat": (layer(weights=[3, -16]), None),
+    "weights too deep": (layer(weights=[[[3, -16]]]), None),
+    "bias null": (layer(bias=None), None),
+    "scale null": (box(scale=None), None),
+    "scale a number": (box(scale=1), None),
+    "scale negative": (box(scale="-1"), None),
+    "scale with a new line": (box(scale="1\n"), None),
+    "scale with a point alone": (box(scale="1."), None),
+    "shape empty": (box(shape=[]), None),
+    "shape with 0": (box(shape=[2, 0]), None),
+    "shape of nine dimensions": (box(shape=[2] + [1] * 8), None),
+    "a dimension of 2^40": (box(shape=[2**40]), None),
+    "low a list of lists": (box(low=[[-16], [-16]]), None),
+    "a string for an integer": (box(low="-16"), None),
+    "true for 1": (box(high=True), None),
+    "2^63": (box(high=2**63), None),
+    "-2^63 - 1": (box(low=-(2**63) - 1), None),
+    "a half": (box(low=0.5), None),
+    "NaN": (box(low=float("nan")), None),
+    "unknown step": (then({"op": "gelu"}), None),
+    "no step": (then({}), None),
+    "dense as a step": (then({"op": "dense"}), None),
+    "negative shift": (then({"op": "requantize", "shift": -1, "rounding": "floor"}), None),
+    "shift of 1025": (then({"op": "requantize", "shift": 1025, "rounding": "floor"}), None),
+    "wrong rounding": (then({"op": "requantize", "shift": 1, "rounding": "Floor"}), None),
+    "no rounding": (then({"op": "requantize", "shift": 1}), None),
+    "a multiplier": (then({"op": "requantize", "shift": 1, "rounding": "floor", "multiplier": 3}), None),
+    "unknown dtype": (layer(bias={"shape": [2], "dtype": "float32", "data": ""}), None),
+    "uint64": (layer(bias={"shape": [2], "dtype": "uint64", "data": "A" * 22 + "=="}), None),
+    "base64 with white space": (layer(bias={"shape": [2], "dtype": "int8", "data": "AA A="}), None),
+    "base64 with a new line": (layer(bias={"shape": [2], "dtype": "int8", "data": "AAA=\n"}), None),
+    "base64 not padded": (layer(bias={"shape": [2], "dtype": "int8", "data": "AAA"}), None),
+    "base64 with unused bits": (layer(bias={"shape": [2], "dtype": "int8", "data": "AAB="}), None),
+    "an encoded table for a vector": (layer(bias=encode([[0, 256]])), None),
+    "an encoded vector for a table": (layer(weights=encode([3, -16])), None),
+    "an encoded table without rows": (layer(weights={"shape": [0, 2], "dtype": "int8", "data": ""}), None),
+    "unknown key of a tensor": (layer(bias=encode([0, 256]) | {"order": "C"}), None),
+    "1.0": (layer(bias=[0, 1.0]), FLOATS),
+    "1e16": (layer(bias=[0, 1e16]), FLOATS),
+    "a weight above": (layer(weights=[[3, -16], [0, 17]]), "weights in S_δ"),
+    "an encoded weight below": (layer(weights=encode([[3, -17], [0, 7]])), "weights in S_δ"),
+    "ragged": (layer(weights=[[3, -16], [0]]), "rows of one length"),
+    "shapes that do not chain": (layer(weights=[[3, -16, 1], [0, 7, 1]]), "columns are inputs and constants"),
+    "constants without columns": (layer(constants=[1]), "columns are inputs and constants"),
+    "bias empty": (layer(bias=[]), "a bias per output"),
+    "bias short": (layer(bias=encode([1])), "a bias per output"),
+    "low empty": (box(low=[]), None),
+    "low short": (box(low=[-16]), "a bound per feature"),
+    "encoded high long": (box(high=encode([16, 16, 16])), "a bound per feature"),
+    "encoded low in another shape": (box(low=encode([[-16, -16]])), SHAPE),
+    "low > high": (box(low=17), "low ≤ high in the box"),
+    "low > high in one feature": (box(low=[0, 17]), "low ≤ high in the box"),
+    "clamp low > high": (then({"op": "clamp", "low": 1, "high": 0}), "low ≤ high in a clamp"),
+    "a byte missing": (layer(bias=encode([0, 1], "int16") | {"data": "AAAA"}), BYTES),
+    "encoded bounds of 2^24 rows": (box(low=empty(2**24, 2)), SHAPE),
+    "encoded bounds of 2^24 + 1 elements": (box(low=empty(2**24 + 1)), None),
+    "encoded bounds of nine dimensions": (box(low=empty(*[1] * 9)), None),
+    "encoded bounds of no dimension": (box(low=empty()), None),
+    "encoded bounds of 0 elements": (box(low=empty(0)), None),
+    "encoded bias of 2^28 elements": (layer(bias=empty(2**28)), BYTES),
+    "encoded bias of 2^28 + 1 elements": (layer(bias=empty(2**28 + 1)), None),
+    "encoded bias of -1 elements": (layer(bias=empty(-1)), None),
+    "encoded bias of no dimension": (layer(bias=empty()), None),
+    "encoded weights of 2^28 rows": (layer(weights=empty(2**28, 1)), BYTES),
+    "encoded weights of 2^28 + 1 rows": (layer(weights=empty(2**28 + 1, 1)), None),
+    "encoded weights of three dimensions": (layer(weights=empty(2, 2, 1)), None),
+    "2^24 + 1 features": (box(shape=[2**24 + 1]), None),
+    "2^24 · 2 features": (box(shape=[2**24, 2]), "features"),
+    "2^28 · 2 elements": (layer(weights={"shape": [2**28, 2], "dtype": "int8", "data": ""}), "elements"),
+}
+
+
+def test_the_schema_is_a_schema():
+    Draft202012Validator.check_schema(network_schema())
+    assert network_schema()["$id"] == "urn:certify:network:1"
+
+
+@pytest.mark.parametrize("document", ACCEPTED.values(), ids=ACCEPTED)
+def test_both_accept(document):
+    assert refusal(document) is None
+    SCHEMA.validate(document)
+
+
+@pytest.mark.parametrize(("document", "rule"), REFUSED.values(), ids=REFUSED)
+def test_both_refuse_or_the_rule_is_named(document, rule):
+    message = refusal(document)
+    assert message is not None
+    assert SCHEMA.is_valid(document) == (rule is not None), message
+    assert rule is None or reader_only_rule(message) == rule, message
+
+
+def test_every_rule_of_the_reader_alone_is_shown():
+    assert {rule for _, rule in REFUSED.values() if rule} == set(READER_ONLY)
+
+
+@given(documents(max_points=10**6))
+def test_both_accept_random_documents(document):
+    assert refusal(document) is None
+    SCHEMA.validate(document)
+
+
+VALUES: list[Any] = [
+    *(None, True, False, "", "x", "relu", "AA==", 0.5, 1.0, -0.0, 1e300, [], [[]], {}, {"op": "sign"}),
+    *(-1, 0, 1, 2, 61, 1025, 2**24 + 1, 2**28 + 1, 2**63 - 1, 2**63, -(2**63), -(2**63) - 1, 10**30),
+    *([1], [[1]], [[1, 2], [3]], encode([1]), encode([[1]])),
+]
+KEYS = ["op", "name", "bias", "constants", "then", "shift", "low", "scale", "shape", "dtype", "extra", "Name"]
+# Together these two have every key of the format, and every tensor in both of its forms.
+FULL = changed(
+    input=EXAMPLE["input"] | {"low": [-16, -3], "scale": "0.5", "zero_point": 3},
+    layers=[
+        ACCEPTED["every step"]["layers"][0] | {"name": "a", "weights": [[3, -16, 1], [0, 7, 1]], "constants": [1]},
+        EXAMPLE["layers"][1],
+    ],
+    output={"scale": "2e-3", "zero_point": -1},
+)
+FULL_ENCODED = box(low=encode([-16, -3]), high=encode([16, 3], "uint16")) | {
+    "layers": [
+        LAYER | {"weights": encode([[3, -16, 1], [0, 7, 1]]), "bias": encode([0, 256]), "constants": encode([1])},
+        EXAMPLE["layers"][1],
+    ]
+}
+
+
+def parents(document: Any) -> list[tuple[Any, Any]]:
+    """(container, key) of everything inside the document."""
+    keys = list(document) if isinstance(document, dict) else []
+    keys = range(len(document)) if isinstance(document, list) else keys
+    return [(document, key) for key in keys] + [pair for key in keys for pair in parents(document[key])]
+
+
+@pytest.mark.parametrize("full", [FULL, FULL_ENCODED], ids=["listed", "encoded"])
+def test_both_agree_when_anything_is_deleted_added_or_replaced(full):
+    document = copy.deepcopy(full)
+    assert refusal(document) is None
+    SCHEMA.validate(document)
+    for container, key in parents(document):
+        node = container[key]
+        for value in VALUES:
+            container[key] = value
+            check_agreement(document)
+        container[key] = node
+        if isinstance(container, dict):
+            del container[key]
+            check_agreement(document)
+            container[key] = node
+        for name in KEYS if isinstance(node, dict) else []:
+            container[key] = {name: 1} | node
+            check_agreement(document)
+        container[key] = node
+    assert document == full
+
+
+@st.composite
+def mutations(draw: st.DrawFn) -> Any:
+    """A random document with one thing changed: deleted, added, doubled, replaced, misspelt, or moved a little."""
+    document = copy.deepcopy(draw(documents(max_layers=2)))
+    container, key = draw(st.sampled_from(parents(document)))
+    node = container[key]
+    kinds = ["delete", "replace", "wrap"]
+    kinds += ["add"] if isinstance(node, dict | list) else ["change"]
+    match draw(st.sampled_from(kinds)):
+        case "delete":
+            del container[key]
+        case "replace":
+            container[key] = draw(st.sampled_from(VALUES))
+        case "wrap":
+            container[key] = [node]
+        case "add" if isinstance(node, dict):
+            node[draw(st.sampled_from(KEYS))] = draw(st.sampled_from(VALUES))
+        case "add":
+            node.insert(draw(st.integers(0, len(node))), draw(st.sampled_from([*VALUES, *node])))
+        case "change" if isinstance(node, str):
+            container[key] = draw(st.sampled_from([node.upper(), node + " ", node + "\n", node[:-1], node * 2]))
+        case "change":
+            container[key] = node + draw(st.sampled_from([-(2**40), -64, -1, 1, 64, 2**40]))
+    return document
+
+
+@settings(max_examples=300)
+@given(mutations())
+def test_both_agree_on_mutants(document):
+    check_agreement(document)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(VALUES),
+    lambda inside: st.lists(inside) | st.dictionaries(st.sampled_from(KEYS) | st.text(), inside),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from(["format", "name", "input", "layers", "output"]), JSON)
+def test_both_agree_on_arbitrary_json_in_a_field(field, value):
+    check_agreement(changed(**{field: value}))
+
+
+@given(JSON)
+def test_both_agree_on_arbitrary_json_for_a_tensor(value):
+    check_agreement(layer(weights=value))
+    check_agreement(layer(bias=value))
+    check_agreement(box(low=value))
+    check_agreement(then(value))
