@@ -14,8 +14,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from solvers.jit import kernel
 
 Words = NDArray[np.uint64]
 
@@ -29,7 +30,7 @@ _32 = np.uint64(32)
 _0 = np.uint64(0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _multiply_high(a: Any, b: Any) -> Any:
     """The upper 64 bits of the 128-bit product of two uint64."""
     a_low, a_high, b_low, b_high = a & _LOW, a >> _32, b & _LOW, b >> _32
@@ -38,7 +39,7 @@ def _multiply_high(a: Any, b: Any) -> Any:
     return a_high * b_high + (middle >> _32) + (other >> _32)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _block(key: Words, c0: Any, c1: Any, c2: Any, out: Words) -> None:
     """Fill out: uint64[4] with the block of counter (c0, c1, c2, 0)."""
     c3 = _0
@@ -51,7 +52,7 @@ def _block(key: Words, c0: Any, c1: Any, c2: Any, out: Words) -> None:
     out[0], out[1], out[2], out[3] = c0, c1, c2, c3
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def draw(key: Words, matrix: int, bits: int, rows: Any, columns: Any) -> Any:
     """Return the drawn weights at the given coordinates.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from typing import Any
 
 import click
@@ -79,6 +80,9 @@ def main() -> None:
         code = INTERRUPTED
     except MemoryError:
         code = _fail("internal", "out of memory", say=True)
+    except Exception as error:  # noqa: BLE001 - Python's own exit code for it, 1, would read as refuted
+        traceback.print_exc()
+        code = _fail("internal", f"internal error: {type(error).__name__}: {error}", say=True)
     sys.exit(code if isinstance(code, int) else 0)
 
 

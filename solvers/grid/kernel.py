@@ -19,8 +19,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from solvers.jit import kernel
 
 Int64Array = NDArray[np.int64]
 
@@ -61,7 +62,7 @@ class Flat(NamedTuple):
     output_shift: int
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _run_step(steps: Int64Array, step: int, work: Int64Array, node: int) -> None:
     """Replace the lanes of one node by what one step makes of them."""
     if steps[step, 0] == CLAMP:
@@ -77,7 +78,7 @@ def _run_step(steps: Int64Array, step: int, work: Int64Array, node: int) -> None
             work[node, lane] = (x >> shift) + zero_point
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def evaluate(flat: Flat, work: Int64Array) -> None:
     """Compute every row's node in `work` (int64[nodes, LANES]) from its inputs and constants, in place."""
     for row in range(flat.bias.size):
@@ -93,7 +94,7 @@ def evaluate(flat: Flat, work: Int64Array) -> None:
             _run_step(flat.steps, step, work, node)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _first_difference(left: Flat, left_work: Int64Array, right: Flat, right_work: Int64Array, lanes: int) -> int:
     """Evaluate both and return the first of the lanes 0..lanes on which outputs differ, or `lanes`."""
     evaluate(left, left_work)
@@ -109,7 +110,7 @@ def _first_difference(left: Flat, left_work: Int64Array, right: Flat, right_work
     return first
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _take_points(
     left_work: Int64Array,
     right_work: Int64Array,
@@ -135,7 +136,7 @@ def _take_points(
     return lanes
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def compare_grid(
     left: Flat,
     left_work: Int64Array,
@@ -172,7 +173,7 @@ def compare_grid(
     return visited, -1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def compare_points(left: Flat, left_work: Int64Array, right: Flat, right_work: Int64Array, points: Int64Array) -> int:
     """Compare on int64[n, features] points and return the index of the first that differs, or -1."""
     count, features = points.shape

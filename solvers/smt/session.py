@@ -92,7 +92,7 @@ def refute_all(
         holds = [index for index in left if z3.is_true(model.eval(formulas[index], model_completion=True))]
         assert holds, "z3's model satisfies a disjunction and none of its members"
         satisfiable += holds
-        left = [index for index in left if index not in set(holds)]
+        left = sorted(set(left) - set(holds))
     return Refutation(tuple(sorted(satisfiable)))
 
 

@@ -29,7 +29,9 @@ def within(term: Term, low: int, high: int) -> Formula:
 def times(factor: int, term: Term) -> Term:
     """Return the product factor · term, written out even where factor is 0 or 1."""
     context = term.ctx
-    factors = (z3.Ast * 2)(z3.IntVal(factor, context).as_ast(), term.as_ast())
+    # Bound to a name: z3 may free a numeral whose last Python reference is gone before the product holds it.
+    numeral = z3.IntVal(factor, context)
+    factors = (z3.Ast * 2)(numeral.as_ast(), term.as_ast())
     return z3.ArithRef(z3.Z3_mk_mul(context.ref(), 2, factors), context)
 
 

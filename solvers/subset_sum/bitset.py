@@ -12,20 +12,21 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from solvers.jit import kernel
 
 _6 = np.uint64(6)
 _63 = np.uint64(63)
 _1 = np.uint64(1)
 
 
-@njit(cache=True, nogil=True)
-def _reaches(row: Any, position: int) -> bool:
+@kernel
+def _reaches(row: Any, position: Any) -> bool:
     return bool((row[position >> 6] >> np.uint64(position & 63)) & _1)
 
 
-@njit(cache=True, nogil=True)
-def _shift_or(before: Any, after: Any, item: int, low: int, high: int) -> None:
+@kernel
+def _shift_or(before: Any, after: Any, item: Any, low: Any, high: Any) -> None:
     """Set after = before | (before shifted by item); all set bits of `before` lie in low..high."""
     first, last = low >> 6, high >> 6
     for word in range(first, last + 1):
@@ -44,15 +45,15 @@ def _shift_or(before: Any, after: Any, item: int, low: int, high: int) -> None:
                 after[word + words + 1] |= value >> rest
 
 
-@njit(cache=True, nogil=True)
-def _walk_back(history: Any, items: Any, last: int, position: int, chosen: Any) -> None:
+@kernel
+def _walk_back(history: Any, items: Any, last: int, position: Any, chosen: Any) -> None:
     for index in range(last, -1, -1):
         if items[index] != 0 and not _reaches(history[index], position):
             chosen[index] = True
             position -= items[index]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _solve_one(items: Any, target: int, history: Any, chosen: Any) -> int:
     """Return the length of the shortest prefix that reaches the target, or -1; mark the subset in `chosen`."""
     if target == 0:
@@ -79,7 +80,7 @@ def _solve_one(items: Any, target: int, history: Any, chosen: Any) -> int:
     return -1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def solve_all(items: Any, targets: Any, words: int, prefix: Any, chosen: Any) -> None:
     """Solve every instance.
 
