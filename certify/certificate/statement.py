@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
+import numpy as np
 
-from certify.base.law import GENERATOR, MAX_PRECISION_BITS, BaseNetwork, Precision, Quantization
+from certify.base.law import GENERATOR, MAX_PRECISION_BITS, QUANTIZATIONS, BaseNetwork, Precision, Quantization
 from certify.base.layout import check_precisions, matrix_shapes
 from certify.base.mask import Mask
 from certify.certificate import mask_codec
-from certify.certificate.canonical import canonical, integer
+from certify.certificate.canonical import canonical, integer, read_integer
 from certify.certificate.sizes import sizes
 from certify.errors import InputError, InvalidCertificateError
 from certify.network import strict_json
@@ -37,11 +38,26 @@ STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:certify:exact-ticket:v1"
 CONSTRUCTION = "theorem-1"
 GROWN: Literal["grown"] = "grown"
+# What each closed field may hold, for the errors.
+_CHOICES = {
+    "_type": STATEMENT_TYPE,
+    "format": FORMAT,
+    "generator": GENERATOR,
+    "construction": CONSTRUCTION,
+    "blocks": f"{GROWN} or a number of units",
+    "quantization": ", ".join(QUANTIZATIONS),
+    "relation": "equal",
+    "result": "proved",
+    "strategy": "decomposition or sweep",
+}
 
 _Bits = Annotated[int, msgspec.Meta(ge=0, le=MAX_PRECISION_BITS)]
 _Units = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
-_Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
-_Version = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z.+!-]{1,64}$")]
+# \Z, since $ would let a line break at the end pass.
+_Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+_Name = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z_-]{1,64}\Z")]
+_Version = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z.+!-]{1,64}\Z")]
+_Natural = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class _Closed(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -87,11 +103,11 @@ class _Claim(_Closed, frozen=True):
     relation: Literal["equal"]
     low: int | str | list[int | str]
     high: int | str | list[int | str]
-    points: list[list[int | str]]
+    points: list[tuple[int | str, int | str]]
 
 
 class _Count(_Closed, frozen=True):
-    count: int
+    count: _Natural
     sha256: _Sha256
 
 
@@ -102,16 +118,16 @@ class _Sweep(_Closed, frozen=True):
 class _Proof(_Closed, frozen=True):
     result: Literal["proved"]
     strategy: Literal["decomposition", "sweep"]
-    obligations: dict[str, _Count]
-    neurons: int
+    obligations: dict[_Name, _Count]
+    neurons: _Natural
     sweep: _Sweep | None
 
 
 class _Sizes(_Closed, frozen=True):
-    target_parameters: int
-    base_parameters: int
-    kept: int
-    lower_bound: int
+    target_parameters: _Natural
+    base_parameters: _Natural
+    kept: _Natural
+    lower_bound: _Natural
     ratio: str
 
 
@@ -122,7 +138,7 @@ class _Predicate(_Closed, frozen=True):
     claim: _Claim
     proof: _Proof
     sizes: _Sizes
-    versions: dict[str, _Version]
+    versions: dict[_Name, _Version]
 
 
 class _Statement(_Closed, frozen=True, rename={"type_": "_type", "predicate_type": "predicateType"}):
@@ -245,8 +261,9 @@ def read(payload: bytes) -> Statement:
     try:
         document = strict_json.parse(payload, strict_json.EXACT_IN_DOUBLES)
         _check_predicate_type(document)
-        raw = strict_json.convert(document, _Statement)
+        raw = strict_json.convert(document, _Statement, _CHOICES)
         _check_canonical(document, payload)
+        _check_integers(raw.predicate)
         return Statement(payload, _read_subject(raw), raw.predicate.versions)
     except InputError as error:
         raise InvalidCertificateError(error.problem, f"payload.{error.place}".rstrip(".")) from None
@@ -263,6 +280,25 @@ def _check_canonical(document: Any, payload: bytes) -> None:
         raise InputError("expected canonical JSON: sorted keys, no white space, UTF-8")
 
 
+def _check_integers(predicate: _Predicate) -> None:
+    """Check that integers which may be large are in their one form."""
+    claim, sweep = predicate.claim, predicate.proof.sweep
+    for field, bound in (("low", claim.low), ("high", claim.high)):
+        if isinstance(bound, list):
+            _read_integers(bound, f"predicate.claim.{field}")
+        else:
+            read_integer(bound, f"predicate.claim.{field}")
+    for index, factor in enumerate(claim.points):
+        _read_integers(factor, f"predicate.claim.points[{index}]")
+    if sweep is not None:
+        read_integer(sweep.work, "predicate.proof.sweep.work")
+
+
+def _read_integers(values: Iterable[int | str], place: str) -> None:
+    for index, value in enumerate(values):
+        read_integer(value, f"{place}[{index}]")
+
+
 def check_name(name: str, place: str = "") -> None:
     """Check that a subject's name is a plain file name, which no folder or trick of a path is part of.
 
@@ -270,7 +306,8 @@ def check_name(name: str, place: str = "") -> None:
         InputError: it is not.
     """
     if not name or name in {".", ".."} or len(name) > 255 or not name.isprintable() or set(name) & set('/\\:"'):
-        raise InputError(f"expected a file name without folders, found {name[:80]!r}", place)
+        expected = 'a file name in printable text, without folders or any of / \\ : "'
+        raise InputError(f"expected {expected}, found {name[:80]!r}", place)
 
 
 def _read_subject(raw: _Statement) -> Subject:
@@ -287,7 +324,7 @@ def _read_subject(raw: _Statement) -> Subject:
     base = _read_base(predicate.base, target)
     masks = _read_masks(predicate.masks, target, base)
     block_width = None if isinstance(predicate.base.blocks, str) else predicate.base.blocks
-    _check_blocks(target, base, block_width)
+    _check_blocks(masks, block_width)
     return Subject(raw.subject[0].name, target_bytes, target, base, block_width, masks)
 
 
@@ -301,7 +338,10 @@ def _read_base(raw: _Base, target: Network) -> BaseNetwork:
             problem = f"expected kept ≤ drawn, found {bits.kept} > {bits.drawn}"
             raise InputError(problem, f"predicate.base.precisions[{index}]")
     precisions = tuple(Precision(bits.drawn, bits.kept) for bits in raw.precisions)
-    check_precisions(target, precisions)
+    try:
+        check_precisions(target, precisions)
+    except InputError as error:
+        raise InputError(f"{error.problem} ({error.place} of the target)", "predicate.base.precisions") from None
     return BaseNetwork(raw.seed, tuple(raw.widths), precisions, raw.quantization)
 
 
@@ -320,14 +360,34 @@ def _read_masks(raw: Sequence[_Mask], target: Network, base: BaseNetwork) -> tup
     return tuple(masks)
 
 
-def _check_blocks(target: Network, base: BaseNetwork, block_width: int | None) -> None:
-    """Fixed blocks fill the hidden layer: as many units as inputs and constant lines times the width."""
-    if block_width is None:
-        return
-    for index, (first, _) in enumerate(zip(*[iter(matrix_shapes(target, base))] * 2, strict=True)):
-        if first[0] != first[1] * block_width:
-            problem = f"expected {first[1]} blocks of {block_width} units, found {first[0]} units"
-            raise InputError(problem, f"predicate.base.widths[{index}]")
+def _check_blocks(masks: Sequence[Mask], block_width: int | None) -> None:
+    """Check that each first matrix's mask has the blocks that the statement names."""
+    for index, first in enumerate(masks[::2]):
+        if block_width is None:
+            _check_grown(first, index)
+        else:
+            _check_fixed(first, index, block_width)
+
+
+def _check_grown(first: Mask, index: int) -> None:
+    """Grown blocks come in the order of their inputs, and the last ends at a unit that is kept."""
+    if (np.diff(first.columns) < 0).any():
+        raise InputError("expected grown blocks, in the order of their inputs", f"predicate.masks[{2 * index}]")
+    units = int(first.rows()[-1]) + 1 if first.kept else 1
+    if first.shape[0] != units:
+        problem = f"expected grown blocks, {units} units up to the last kept one, found {first.shape[0]}"
+        raise InputError(problem, f"predicate.base.widths[{index}]")
+
+
+def _check_fixed(first: Mask, index: int, block_width: int) -> None:
+    """Fixed blocks: so many units for every input and constant line; unit r serves input r div width."""
+    units, columns = first.shape
+    if units != columns * block_width:
+        problem = f"expected {columns} blocks of {block_width} units, found {units} units"
+        raise InputError(problem, f"predicate.base.widths[{index}]")
+    if (first.columns != first.rows() // block_width).any():
+        problem = f"expected blocks of {block_width} units, each for one input"
+        raise InputError(problem, f"predicate.masks[{2 * index}]")
 
 
 def first_difference(expected: Any, found: Any, place: str = "payload") -> str | None:

@@ -10,10 +10,10 @@ import click
 from certify.certificate import envelope
 from certify.certificate.storage import read_capped
 from certify.certificate.trust import Trust
-from certify.cli.output import FILE, Output, output_options
+from certify.cli.output import FILE, Output, failed, output_options
 from certify.cli.userkeys import default_trust, read_trust
-from certify.errors import CertifyError, InputError
-from certify.report.result import Result, of_audit, of_error
+from certify.errors import CertifyError, InputError, printable
+from certify.report.result import Result, of_audit
 
 
 @click.command(name="audit")
@@ -38,12 +38,23 @@ def command(
     Nothing that a certificate says is believed, and no key in it: a key is trusted because --trust, or else your own
     configuration, says so.
     """
+    if any_signer and trust is not None:
+        raise click.UsageError("expected --trust or --any-signer, found both: --any-signer checks no signature")
     try:
         moment = _moment(at)
-        trusted = None if any_signer else _trust(trust)
+        trusted = None if any_signer else default_trust() if trust is None else read_trust(trust)
     except CertifyError as error:
-        output.finish([of_error("audit", error, "")])
-    output.finish([_audit(path, trusted, moment, workers, output) for path in certificates])
+        output.finish([failed("audit", error, "")])
+    results = [_audit(path, trusted, moment, workers, output) for path in certificates]
+    for result in results:
+        if result.error is None and not result.trusted and not any_signer:
+            click.echo(f"certify: {printable(result.certificate)}: {_why_not_trusted(result)}", err=True)
+    output.finish(results)
+
+
+def _why_not_trusted(result: Result) -> str:
+    found = f"found {result.signature}: {result.signer['key_id']}"
+    return f"expected a signature by a key that you trust, {found} (--trust FILE says whom you trust)"
 
 
 def _audit(path: Path, trust: Trust | None, moment: datetime, workers: int, output: Output) -> Result:
@@ -60,7 +71,7 @@ def _audit(path: Path, trust: Trust | None, moment: datetime, workers: int, outp
             found = audit(data, trust, moment, workers=workers, run=run, monitor=monitor)
         return of_audit(found, str(path), monitor.timings, versions(), any_signer=trust is None)
     except CertifyError as error:
-        return of_error("audit", error, str(path), monitor.timings)
+        return failed("audit", error, str(path), monitor.timings)
 
 
 def _moment(text: str | None) -> datetime:
@@ -71,12 +82,3 @@ def _moment(text: str | None) -> datetime:
     except ValueError:
         raise InputError(f"expected a moment such as 2026-11-22T12:00:00Z, found {text!r}", "--at") from None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
-def _trust(path: Path | None) -> Trust:
-    if path is None:
-        return default_trust()
-    try:
-        return read_trust(path)
-    except InputError as error:
-        raise InputError(error.problem, f"{path}: {error.place}".rstrip(": ")) from None

@@ -9,11 +9,11 @@ import click
 
 from certify.certificate.storage import read_capped
 from certify.certificate.trust import MAX_BYTES
-from certify.cli.output import FILE, Output, output_options, write
+from certify.cli.output import FILE, Output, failed, output_options
+from certify.cli.streams import write
 from certify.cli.userkeys import KeyPair, default_key, make_key
-from certify.errors import CertifyError, InputError
+from certify.errors import CertifyError
 from certify.report.exit_codes import FAILED, HOLDS
-from certify.report.result import of_error
 
 
 @click.command(name="keygen")
@@ -28,12 +28,10 @@ def command(output: Output, out: Path | None, name: str | None) -> None:
     """
     pair = default_key() if out is None else KeyPair(out)
     try:
-        if pair.public.exists() or pair.public == pair.private:
-            raise InputError(f"expected no file there yet, found {pair.public}")
         key = make_key(pair, name)
         line = read_capped(pair.public, MAX_BYTES, "a public key").decode().strip()
     except CertifyError as error:
-        output.finish([of_error("keygen", error, str(pair.private))])
+        output.finish([failed("keygen", error, str(pair.private))])
     output.say(f"made {pair.private} (only you can read it) and {pair.public}")
     made = {"format": "certify.key/1", "key_id": key.public.key_id, "private": str(pair.private), "line": line}
     raise click.exceptions.Exit(HOLDS if write(json.dumps(made) if output.form == "json" else line) else FAILED)

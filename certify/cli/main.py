@@ -6,17 +6,24 @@ and a bad file answer at once.
 
 from __future__ import annotations
 
+import errno
 import importlib
+import io
 import sys
 import traceback
-from typing import Any
+from collections.abc import Sequence
+from itertools import pairwise
 
 import click
 
 from certify import __version__
+from certify.cli.interrupt import Interrupts, repeated_interrupts
+from certify.cli.streams import flushed, write
+from certify.errors import printable
 from certify.report.exit_codes import FAILED
 
 INTERRUPTED = 130
+_UNWRITABLE = {errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EPIPE}
 
 _COMMANDS = {
     "prove": "find a ticket for a target, prove it and sign a certificate (the default command)",
@@ -67,38 +74,67 @@ def commands() -> None:
 
 def main() -> None:
     """Run the program and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Not every terminal's encoding has ⊙; an escape is better than no verdict.
+            stream.reconfigure(errors="backslashreplace")
+    code = _run()
+    if not flushed():
+        code = code or FAILED
+    sys.exit(code)
+
+
+def _run() -> int:
+    """Run a command and return its exit code: the one that it leaves with, or that of its error."""
     try:
-        code = commands.main(standalone_mode=False)
-    except click.UsageError as error:
-        error.show()
-        code = _fail("usage", error.format_message())
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        code = FAILED
+        with repeated_interrupts() as interrupts:
+            return _command(interrupts)
     except (click.Abort, KeyboardInterrupt):
-        sys.stderr.write("certify: interrupted, nothing was written\n")
-        code = INTERRUPTED
-    except MemoryError:
-        code = _fail("internal", "out of memory", say=True)
-    except Exception as error:  # noqa: BLE001 - Python's own exit code for it, 1, would read as refuted
-        traceback.print_exc()
-        code = _fail("internal", f"internal error: {type(error).__name__}: {error}", say=True)
-    sys.exit(code if isinstance(code, int) else 0)
+        sys.stderr.write("certify: interrupted\n")
+        return INTERRUPTED
 
 
-def _fail(kind: str, message: str, *, say: bool = False) -> int:
-    """Return the exit code of a failure, after printing it as JSON where that was asked for."""
-    if say:
-        sys.stderr.write(f"certify: {message}\n")
+def _command(interrupts: Interrupts) -> int:
+    try:
+        code = commands.main(prog_name="certify", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return FAILED
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx is not None else "certify"
+        return _fail("usage", f"{printable(error.format_message())} ({where} --help says what there is)")
+    except click.Abort:
+        raise
+    except SystemExit:
+        # click's way out when nobody reads a help text to its end.
+        return FAILED
+    except Exception as error:
+        if interrupts.received:
+            raise KeyboardInterrupt from error
+        return _fail("internal", _defect(error))
+    return code if isinstance(code, int) else 0
+
+
+def _defect(error: Exception) -> str:
+    """Return what to say of an error that no command expects, after printing where it came from."""
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    if isinstance(error, OSError) and error.errno in _UNWRITABLE and error.filename is None:
+        return f"the result cannot be written: {error.strerror}"
+    traceback.print_exc()
+    return f"internal error: {type(error).__name__}: {printable(str(error))}"
+
+
+def _fail(kind: str, message: str) -> int:
+    """Return the exit code of a failure, after saying it in one line, and as JSON where that was asked for."""
+    click.echo(f"certify: {message}", err=True)
     if _asks_for_json(sys.argv[1:]):
         from certify.report.json_form import to_json  # noqa: PLC0415 - slow to load for a wrong call
         from certify.report.result import Failure, Result  # noqa: PLC0415
 
-        failure = Failure(kind, message)
-        sys.stdout.write(to_json([Result(command="", exit_code=FAILED, error=failure)]) + "\n")
+        write(to_json([Result(command="", exit_code=FAILED, error=Failure(kind, message))]))
     return FAILED
 
 
-def _asks_for_json(arguments: list[Any]) -> bool:
-    following = zip(arguments, [*arguments[1:], ""], strict=True)
-    return any(first == "--format=json" or (first == "--format" and second == "json") for first, second in following)
+def _asks_for_json(arguments: Sequence[str]) -> bool:
+    return "--format=json" in arguments or ("--format", "json") in pairwise(arguments)

@@ -7,17 +7,20 @@ asked for.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar, cast
 
 import click
 
+from certify.cli.blame import FileError
+from certify.cli.streams import write
+from certify.errors import CertifyError
 from certify.monitor import Monitor
 from certify.report.exit_codes import FAILED, worst
 from certify.report.json_form import to_json
-from certify.report.result import Result
+from certify.report.result import Result, of_error
 from certify.report.text import to_text
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -61,18 +64,9 @@ class Output:
         raise click.exceptions.Exit(code if write(text) else FAILED)
 
 
-def write(text: str) -> bool:
-    """Write text to stdout; return whether that worked."""
-    try:
-        if text:
-            click.echo(text)
-        sys.stdout.flush()
-    except OSError as error:
-        click.echo(f"certify: the result cannot be written: {error.strerror}", err=True)
-        # Nothing is left to flush at exit, where a second error could not be caught.
-        sys.stdout = None
-        return False
-    return True
+def failed(command: str, error: CertifyError, file: str, timings: Mapping[str, float] | None = None) -> Result:
+    """Return the result of a command that failed on `file`, or on the file that the error itself names."""
+    return of_error(command, error, error.file if isinstance(error, FileError) else file, timings)
 
 
 def output_options(function: _Function) -> _Function:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
+import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from certify.certificate.keys import SigningKey
+from certify.certificate.statement import check_name
 from certify.certificate.storage import read_capped, write_atomic
-from certify.cli.output import FILE, Output, output_options
-from certify.cli.userkeys import KeyPair, default_key, load_key, make_key
-from certify.errors import CertifyError, InputError
+from certify.cli.blame import about
+from certify.cli.output import FILE, Output, failed, output_options
+from certify.cli.userkeys import KeyPair, check_free, default_key, load_key, make_key
+from certify.errors import CertifyError, InputError, printable
 from certify.network.reader import MAX_BYTES, read_network
 from certify.report.exit_codes import HOLDS
-from certify.report.result import of_error, of_proof
+from certify.report.result import of_proof
 
 
 @click.command(name="prove")
@@ -46,9 +52,12 @@ def command(
     try:
         data = read_capped(target, MAX_BYTES, "a target network")
         network = read_network(data)
+        check_name(target.name)
+        pair = default_key() if key is None else KeyPair(key)
         out = out or Path(f"{target.name.removesuffix('.json')}.certificate.json")
-        _check_output(target, out)
-        pair, signing_key = _existing_key(key)
+        with about(out):
+            _check_output(out, {"the target": target, "the private key": pair.private, "the public key": pair.public})
+        signing_key = _existing_key(pair, own=key is None)
         # What computes is loaded only now: a bad file is answered at once.
         from certify.certificate.signatures import sign  # noqa: PLC0415
         from certify.cli.workers import worker_processes  # noqa: PLC0415
@@ -60,43 +69,75 @@ def command(
         result = of_proof(issued.subject, issued.proof, monitor.timings, versions())
         if result.exit_code == HOLDS:
             signing_key = signing_key or _new_key(pair, output)
-            write_atomic(out, sign(issued.payload, signing_key))
+            with about(out):
+                write_atomic(out, sign(issued.payload, signing_key))
             result = replace(result, certificate=str(out))
+            output.say(f"wrote {printable(str(out))}")
             _say_how_to_audit(output, out, pair, own=key is None)
     except CertifyError as error:
-        result = of_error("prove", error, str(target), monitor.timings)
+        result = failed("prove", error, str(target), monitor.timings)
     output.finish([result])
 
 
-def _check_output(target: Path, out: Path) -> None:
-    """Check, before any work, that the certificate can be written where it is wanted."""
-    if out.exists() and target.exists() and out.samefile(target):
-        raise InputError("expected another file for the certificate, found the target itself", "--output")
-    if not out.parent.is_dir():
-        raise InputError(f"expected a folder to write to, found none at {out.parent}", "--output")
-
-
-def _existing_key(path: Path | None) -> tuple[KeyPair, SigningKey | None]:
-    """Return the key pair to sign with, and its private half where it is there already."""
-    pair = default_key() if path is None else KeyPair(path)
-    if path is None and not pair.private.exists():
-        return pair, None
+def _check_output(out: Path, others: Mapping[str, Path]) -> None:
+    """Check, before any work, that the certificate has a place to be written to and replaces none of `others`."""
+    for what, other in others.items():
+        if _same(out, other):
+            raise InputError(f"expected another file for the certificate, found {what} itself")
     try:
-        return pair, load_key(pair.private)
-    except InputError as error:
-        raise InputError(error.problem, str(pair.private)) from None
+        if not out.parent.is_dir():
+            raise InputError(f"expected a folder to write to, found none at {out.parent}")
+        if out.is_dir():
+            raise InputError("expected a place to write to, found a directory")
+    except OSError as error:
+        raise InputError(f"expected a place to write to, found one that fails: {error.strerror}") from None
+
+
+def _same(first: Path, second: Path) -> bool:
+    """Whether both are one file, or would be."""
+    try:
+        return first.samefile(second)
+    except OSError:
+        return os.path.realpath(first) == os.path.realpath(second)
+
+
+def _existing_key(pair: KeyPair, *, own: bool) -> SigningKey | None:
+    """Return the key to sign with; None where a first run will have to make it."""
+    with about(pair.private):
+        if own and not os.path.lexists(pair.private):
+            check_free(pair)
+            return None
+        return load_key(pair.private)
 
 
 def _new_key(pair: KeyPair, output: Output) -> SigningKey:
-    key = make_key(pair)
+    with about(pair.private):
+        key = make_key(pair)
     output.say(f"made a signing key, {key.public.key_id}, in {pair.private} (only you can read it)")
     return key
 
 
 def _say_how_to_audit(output: Output, out: Path, pair: KeyPair, *, own: bool) -> None:
-    command = f"certify audit {shlex.quote(str(out))}"
+    command = f"{_program()} audit {_argument(out)}"
+    public = f"--trust {_argument(pair.public)}"
     if own:
-        output.say(f"wrote {out}; audit it with: {command}")
-        output.say(f"others need your public key: {command} --trust {shlex.quote(str(pair.public))}")
+        output.say(f"audit it with: {command}")
+        output.say(f"whoever else audits it needs your public key: {command} {public}")
+    elif pair.public.exists():
+        output.say(f"audit it with: {command} {public}")
     else:
-        output.say(f"wrote {out}; audit it with: {command} --trust KEYS, an allowed_signers file with the key")
+        output.say(f"audit it with: {command} --trust KEYS, an allowed_signers file with the key")
+
+
+def _program() -> str:
+    """Return how to call this program from the same shell."""
+    called = sys.argv[0]
+    if Path(called).stem != "certify" or shutil.which("certify") == called:
+        return "certify"
+    return shlex.quote(called)
+
+
+def _argument(path: Path) -> str:
+    """Return a path as a shell takes it, and never for an option."""
+    text = str(path)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)

@@ -11,11 +11,12 @@ import click
 
 from certify.certificate import envelope, statement
 from certify.certificate.storage import read_capped
-from certify.cli.output import FILE, Output, output_options, write
+from certify.cli.output import FILE, Output, failed, output_options
+from certify.cli.streams import write
 from certify.errors import CertifyError
 from certify.network import strict_json
 from certify.report.exit_codes import FAILED, HOLDS
-from certify.report.result import of_error, ticket
+from certify.report.result import ticket
 from certify.report.text import points
 
 
@@ -28,9 +29,9 @@ def command(output: Output, certificate: Path) -> None:
         enclosed = envelope.read(read_capped(certificate, envelope.MAX_BYTES, "a certificate"))
         said = statement.read(enclosed.payload)
     except CertifyError as error:
-        output.finish([of_error("show", error, str(certificate))])
+        output.finish([failed("show", error, str(certificate))])
     shown = _document(enclosed, said)
-    text = json.dumps(shown, ensure_ascii=False, indent=2) if output.form == "json" else _text(shown)
+    text = json.dumps(shown, indent=2) if output.form == "json" else _text(shown)
     raise click.exceptions.Exit(HOLDS if write(text) else FAILED)
 
 

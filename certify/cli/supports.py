@@ -9,7 +9,8 @@ import click
 
 from certify.base.law import GENERATOR, MAX_PRECISION_BITS, QUANTIZATIONS
 from certify.certificate.statement import CONSTRUCTION, PREDICATE_TYPE
-from certify.cli.output import Output, output_options, write
+from certify.cli.output import Output, output_options
+from certify.cli.streams import write
 from certify.network.reader import FORMAT
 from certify.network.reader import MAX_PRECISION_BITS as MAX_TARGET_BITS
 from certify.network.steps import MAX_SHIFT, ROUNDINGS, STEP_NAMES

@@ -8,6 +8,7 @@ allowed_signers   the keys whose certificates the user trusts besides the own on
 from __future__ import annotations
 
 import getpass
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from platformdirs import user_config_path
 from certify.certificate.keys import SigningKey
 from certify.certificate.storage import read_capped, write_atomic, write_private
 from certify.certificate.trust import MAX_BYTES, Trust, allowed_signers_line, parse_allowed_signers
+from certify.cli.blame import about
 from certify.errors import InputError
 
 _MAX_KEY_BYTES = 1 << 16
@@ -30,8 +32,8 @@ class KeyPair:
 
     @property
     def public(self) -> Path:
-        """Where the public half is."""
-        return self.private.with_suffix(".pub")
+        """Where the public half is: the private key's name with .pub as its ending."""
+        return self.private.parent / f"{self.private.stem}.pub"
 
 
 def default_key() -> KeyPair:
@@ -48,16 +50,34 @@ def load_key(path: Path) -> SigningKey:
     return SigningKey.from_pem(read_capped(path, _MAX_KEY_BYTES, "a private key"))
 
 
+def check_free(pair: KeyPair) -> None:
+    """Check that a new key pair would replace nothing.
+
+    Raises:
+        InputError: one of its files is there already, or both have one name.
+    """
+    if pair.private == pair.public:
+        raise InputError("expected a name for the private key, found the ending of public ones, .pub")
+    for path in (pair.private, pair.public):
+        if os.path.lexists(path):
+            raise InputError(f"expected no file there yet, found {path}")
+
+
 def make_key(pair: KeyPair, name: str | None = None) -> SigningKey:
     """Write a new key pair and return its private half.
 
     Raises:
-        InputError: a file is there already, or cannot be written.
+        InputError: a file is there already, or cannot be written; then no key is left behind.
     """
+    check_free(pair)
     key = SigningKey.generate()
     line = allowed_signers_line(name if name is not None else _login(), key.public)
     write_private(pair.private, key.to_pem())
-    write_atomic(pair.public, f"{line}\n".encode())
+    try:
+        write_atomic(pair.public, f"{line}\n".encode())
+    except BaseException:
+        pair.private.unlink(missing_ok=True)
+        raise
     return key
 
 
@@ -74,26 +94,24 @@ def read_trust(path: Path) -> Trust:
     """Return the trust in a file.
 
     Raises:
-        InputError: it cannot be read, or a line is not understood in full.
+        FileError: it cannot be read, or a line is not understood in full.
     """
-    return parse_allowed_signers(read_capped(path, MAX_BYTES, "a file of trusted keys"))
+    with about(path):
+        return parse_allowed_signers(read_capped(path, MAX_BYTES, "a file of trusted keys"))
 
 
 def default_trust() -> Trust:
     """Return the user's own trust file and own key, whichever there are.
 
     Raises:
-        InputError: one of them is there and cannot be read.
+        FileError: one of them is there and cannot be read.
     """
     pair = default_key()
     trust = Trust(())
-    for path in (pair.private.parent / "allowed_signers", pair.private):
-        if not path.exists():
-            continue
-        try:
-            trust = trust.merge(
-                Trust.of_key(_OWN, load_key(path).public) if path == pair.private else read_trust(path)
-            )
-        except InputError as error:
-            raise InputError(error.problem, f"{path}: {error.place}".rstrip(": ")) from None
+    file = pair.private.parent / "allowed_signers"
+    if os.path.lexists(file):
+        trust = trust.merge(read_trust(file))
+    if os.path.lexists(pair.private):
+        with about(pair.private):
+            trust = trust.merge(Trust.of_key(_OWN, load_key(pair.private).public))
     return trust

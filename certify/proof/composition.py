@@ -23,8 +23,8 @@ from solvers.smt.session import Outcome
 from solvers.smt.terms import Formula, Term
 
 NEURONS_PER_LAYER = 10
-NETWORK_MAX_EDGES = 3_000
-NETWORK_MAX_RELUS = 14
+NETWORK_MAX_EDGES = 2_000
+NETWORK_MAX_RELUS = 32
 NETWORK_RLIMIT = 3_000_000
 
 
@@ -95,27 +95,50 @@ def is_small(target: Network, ticket: Network) -> bool:
 def check_network(target: Network, ticket: Network, pairs: Sequence[Pair], rlimit: int = NETWORK_RLIMIT) -> Outcome:
     """Ask z3 for a grid point on which the networks' outputs differ; the model names it x0, x1, …"""
     box = target.input
-    x = [terms.variable(f"x{index}") for index in range(box.features)]
-    bounds = [terms.within(term, low, high) for term, low, high in zip(x, box.low, box.high, strict=True)]
-    target_out, ticket_out = x, x
+    known = _Definitions()
+    target_out = [terms.variable(f"x{index}") for index in range(box.features)]
+    ticket_out: Sequence[Term] = target_out
+    bounds = [terms.within(term, low, high) for term, low, high in zip(target_out, box.low, box.high, strict=True)]
     for pair in pairs:
-        inputs = [_Input(term, terms.relu(term), terms.relu(terms.minus(term))) for term in ticket_out]
+        inputs = [known.split(term) for term in ticket_out]
         carried = hidden_terms(pair, inputs)
-        ticket_out = [
-            step_terms(pair.output.steps, _row(pair.output, output, carried)) for output in range(pair.output.outputs)
-        ]
-        target_out = _evaluate_terms(pair.target, target_out)
+        sums = [_row(pair.output, output, carried) for output in range(pair.output.outputs)]
+        ticket_out = [known.name(step_terms(pair.output.steps, known.name(total))) for total in sums]
+        sums = _accumulator_terms(pair.target, target_out)
+        target_out = [known.name(step_terms(pair.target.steps, known.name(total))) for total in sums]
     left_bits, right_bits = common_scale(target, ticket)
     differences = [
         terms.differ(terms.times(1 << left_bits, left), terms.times(1 << right_bits, right))
         for left, right in zip(target_out, ticket_out, strict=True)
     ]
-    return session.check([*bounds, terms.any_of(differences)], rlimit)
+    return session.check([*bounds, *known.equations, terms.any_of(differences)], rlimit)
 
 
-def _evaluate_terms(layer: Dense, values: Sequence[Term]) -> list[Term]:
+class _Definitions:
+    """Variables that stand for terms, and the equations that say so.
+
+    With the lemma x = p - q beside the definitions of p and q, z3 sees without a case for every sign that both
+    networks compute the same sums.
+    """
+
+    def __init__(self) -> None:
+        self.equations: list[Formula] = []
+
+    def name(self, term: Term) -> Term:
+        """Return a new variable equal to the term."""
+        variable = terms.variable(f"y{len(self.equations)}")
+        self.equations.append(terms.equal(variable, term))
+        return variable
+
+    def split(self, x: Term) -> _Input:
+        """Return x with p = σ(x) and q = σ(-x), and the proved lemma x = p - q."""
+        p, q = self.name(terms.relu(x)), self.name(terms.relu(terms.minus(x)))
+        self.equations.append(terms.equal(x, terms.subtract(p, q)))
+        return _Input(x, p, q)
+
+
+def _accumulator_terms(layer: Dense, values: Sequence[Term]) -> list[Term]:
     inputs = [*values, *(terms.constant(value) for value in layer.constants)]
     return [
-        step_terms(layer.steps, terms.total([_row(layer, output, inputs), terms.constant(bias)]))
-        for output, bias in enumerate(layer.bias)
+        terms.total([_row(layer, output, inputs), terms.constant(bias)]) for output, bias in enumerate(layer.bias)
     ]

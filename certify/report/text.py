@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from certify.errors import printable
 from certify.report.result import Result
 
 _WIDTH = 13
@@ -35,8 +36,7 @@ def _line(name: str, text: str) -> str:
 
 
 def _headline(result: Result) -> str:
-    subject = result.certificate if result.command == "audit" else ""
-    where = f"{subject}: " if subject else ""
+    where = f"{printable(result.certificate)}: " if result.command == "audit" else ""
     if not result.claim:
         return f"{result.verdict or 'error'}: {result.error.line() if result.error else result.reason}"
     claim = result.claim

@@ -199,7 +199,7 @@ def _solve(items: Int64Array, layer: _Layer, column: int, outputs: Int64Array) -
         place = _place(layer, int(outputs[0]), column)
         raise TicketNotFoundError(
             f"{place}: the search is too large at {layer.precision.kept} bits: {error}. "
-            "What would help: a coarser --precision, a smaller --width"
+            "What would help: a target of fewer precision bits, a coarser --precision, a smaller --width"
         ) from None
 
 
