@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from certify.base.law import MAX_PRECISION_BITS, BaseNetwork, Precision
+from certify.base.law import BaseNetwork, Precision
 from certify.errors import InputError
 from certify.network.model import Dense, Network
 from certify.network.steps import Step, rescale
@@ -59,8 +59,6 @@ def check_precisions(target: Network, precisions: Sequence[Precision]) -> None:
         if precision.kept < needed:
             problem = f"expected a base precision of at least {needed} bits, found {precision.kept}: δ_t ≥ δ² fails"
             raise InputError(problem, f"layers[{index}].precision_bits")
-        if precision.drawn > MAX_PRECISION_BITS:
-            raise InputError(f"expected at most {MAX_PRECISION_BITS} bits, found {precision.drawn}", "precision")
 
 
 def effective_bias(layer: Dense) -> tuple[int, ...]:

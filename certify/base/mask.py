@@ -29,6 +29,9 @@ class Mask:
         assert self.start[0] == 0
         assert self.start[-1] == len(self.columns)
         assert not len(self.columns) or (self.columns.min() >= 0 and self.columns.max() < self.shape[1])
+        inside = np.ones(len(self.columns), dtype=np.bool_)
+        inside[self.start[:-1][np.diff(self.start) > 0]] = False
+        assert (np.diff(self.columns)[inside[1:]] > 0).all(), "columns must rise strictly within a row"
         for array in (self.start, self.columns):
             array.setflags(write=False)
 
@@ -42,9 +45,14 @@ class Mask:
         return np.repeat(np.arange(self.shape[0], dtype=np.int64), np.diff(self.start))
 
 
+def from_positions(shape: tuple[int, int], rows: Int64Array, columns: Int64Array) -> Mask:
+    """Return the mask that keeps (rows[i], columns[i]), int64[kept] each, in any order, none twice."""
+    order = np.lexsort((columns, rows))
+    start = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=shape[0]))]).astype(np.int64)
+    return Mask(shape, start, columns[order])
+
+
 def from_bits(bits: NDArray[np.bool_]) -> Mask:
     """Return the mask that keeps the true positions of bool[rows, columns]."""
-    start = np.zeros(bits.shape[0] + 1, dtype=np.int64)
-    np.cumsum(bits.sum(axis=1), out=start[1:])
-    shape = (int(bits.shape[0]), int(bits.shape[1]))
-    return Mask(shape, start, np.nonzero(bits)[1].astype(np.int64))
+    rows, columns = np.nonzero(bits)
+    return from_positions((int(bits.shape[0]), int(bits.shape[1])), rows, columns)

@@ -93,4 +93,5 @@ def _check_payload(said: Statement, expected: bytes) -> None:
     if said.payload == expected:
         return
     difference = statement.first_difference(strict_json.parse(expected), strict_json.parse(said.payload))
-    raise InvalidCertificateError(difference or "payload: expected other bytes")
+    place, problem = difference or ("payload", "expected other bytes")
+    raise InvalidCertificateError(problem, place)

@@ -390,21 +390,21 @@ def _check_fixed(first: Mask, index: int, block_width: int) -> None:
         raise InputError(problem, f"predicate.masks[{2 * index}]")
 
 
-def first_difference(expected: Any, found: Any, place: str = "payload") -> str | None:
-    """Return where two parsed payloads first differ, and how, or None."""
+def first_difference(expected: Any, found: Any, place: str = "payload") -> tuple[str, str] | None:
+    """Return the place where two parsed payloads first differ, and how; None where they do not."""
     if type(expected) is not type(found):
-        return f"{place}: expected {_shorten(expected)}, found {_shorten(found)}"
+        return place, f"expected {_shorten(expected)}, found {_shorten(found)}"
     if isinstance(expected, dict):
         for key in sorted({*expected, *found}):
             if key not in expected or key not in found:
-                return f"{place}.{key}: expected {'it' if key in expected else 'no such key'}"
+                return f"{place}.{key}", "expected such a key" if key in expected else "expected no such key"
             if difference := first_difference(expected[key], found[key], f"{place}.{key}"):
                 return difference
         return None
     if isinstance(expected, list) and len(expected) == len(found):
         pairs = enumerate(zip(expected, found, strict=True))
         return next((d for i, (a, b) in pairs if (d := first_difference(a, b, f"{place}[{i}]"))), None)
-    return None if expected == found else f"{place}: expected {_shorten(expected)}, found {_shorten(found)}"
+    return None if expected == found else (place, f"expected {_shorten(expected)}, found {_shorten(found)}")
 
 
 def _shorten(value: Any) -> str:

@@ -40,12 +40,15 @@ class Budget:
     """What a run may spend, in units that give the same result on every machine.
 
     Attributes:
-        rlimit: z3's steps for each question.
+        rlimit: z3's steps for each question, above 0, which z3 takes for no limit.
         sweep_work: points times multiplications up to which the whole grid is swept.
     """
 
     rlimit: int = session.DEFAULT_RLIMIT
     sweep_work: int = 2**34
+
+    def __post_init__(self) -> None:
+        assert 0 < self.rlimit < 2**32
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from certify.base.layout import (
     pairs,
     radix_bits,
 )
-from certify.base.mask import Mask, from_bits
+from certify.base.mask import Mask, from_positions
 from certify.errors import TicketNotFoundError
 from certify.network.bounds import network_bounds
 from certify.network.matrix import Int64Array
@@ -82,10 +82,11 @@ class _Layer:
 
 @dataclass(frozen=True, eq=False)
 class _Block:
-    """One input's units: how many, and bool[outputs, units], which of them each output takes."""
+    """One input's units: how many, and who takes which: output outputs[i] takes unit members[i] of the block."""
 
     units: int
-    chosen: NDArray[np.bool_]
+    outputs: Int64Array
+    members: Int64Array
 
 
 def find_ticket(
@@ -188,8 +189,7 @@ def _search_block(layer: _Layer, column: int, start: int, failures: list[Failure
             open_outputs = open_outputs[missing]
             looked = min(most, 2 * looked)
     units = used if layer.block_width is None else most
-    # A copy, so that the room for MAX_BLOCK units is given back.
-    return _Block(units, chosen[:, :units].copy())
+    return _Block(units, *np.nonzero(chosen))
 
 
 def _solve(items: Int64Array, layer: _Layer, column: int, outputs: Int64Array) -> Solutions:
@@ -236,12 +236,11 @@ def _place(layer: _Layer, output: int, column: int) -> str:
 def _masks(blocks: Sequence[_Block], shape: tuple[int, ...]) -> tuple[Mask, Mask]:
     """Return the first matrix's mask, block-diagonal over units that any output takes, and the second's."""
     outputs, columns = shape
-    width = max(1, sum(block.units for block in blocks))
-    empty = np.zeros((outputs, 0), dtype=np.bool_)
-    chosen = np.hstack([block.chosen for block in blocks] or [empty])
-    chosen = np.pad(chosen, ((0, 0), (0, width - chosen.shape[1])))
-    served = np.repeat(np.arange(columns, dtype=np.int64), [block.units for block in blocks])
-    kept_units = chosen.any(axis=0)
-    first_start = np.concatenate([[0], np.cumsum(kept_units)]).astype(np.int64)
-    first = Mask((width, columns), first_start, served[np.flatnonzero(kept_units)])
-    return first, from_bits(chosen)
+    sizes = np.array([block.units for block in blocks], dtype=np.int64)
+    width = max(1, int(sizes.sum()))
+    rows = np.concatenate([block.outputs for block in blocks])
+    starts = np.cumsum(sizes) - sizes
+    units = np.concatenate([block.members + start for block, start in zip(blocks, starts, strict=True)])
+    taken = np.unique(units)
+    served = np.repeat(np.arange(columns, dtype=np.int64), sizes)
+    return from_positions((width, columns), taken, served[taken]), from_positions((outputs, width), rows, units)
