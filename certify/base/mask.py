@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from certify.network.matrix import Int64Array
+from certify.network.matrix import Int64Array, rise_within_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,9 +29,7 @@ class Mask:
         assert self.start[0] == 0
         assert self.start[-1] == len(self.columns)
         assert not len(self.columns) or (self.columns.min() >= 0 and self.columns.max() < self.shape[1])
-        inside = np.ones(len(self.columns), dtype=np.bool_)
-        inside[self.start[:-1][np.diff(self.start) > 0]] = False
-        assert (np.diff(self.columns)[inside[1:]] > 0).all(), "columns must rise strictly within a row"
+        assert rise_within_rows(self.start, self.columns)
         for array in (self.start, self.columns):
             array.setflags(write=False)
 

@@ -14,6 +14,13 @@ from numpy.typing import NDArray
 Int64Array = NDArray[np.int64]
 
 
+def rise_within_rows(start: Int64Array, columns: Int64Array) -> bool:
+    """Tell whether columns, int64[entries], rise strictly in every row of compressed sparse rows."""
+    inside = np.ones(len(columns), dtype=np.bool_)
+    inside[start[:-1][np.diff(start) > 0]] = False
+    return bool((np.diff(columns)[inside[1:]] > 0).all())
+
+
 @dataclass(frozen=True, eq=False)
 class Matrix:
     """A sparse integer matrix.
@@ -21,7 +28,7 @@ class Matrix:
     Attributes:
         shape: (rows, columns): outputs, inputs.
         start: int64[rows + 1]; row r holds the entries start[r] to start[r + 1].
-        columns: int64[entries], rising within a row.
+        columns: int64[entries], strictly rising within a row.
         values: int64[entries].
     """
 
@@ -36,6 +43,7 @@ class Matrix:
         assert self.start[0] == 0
         assert self.start[-1] == len(self.columns) == len(self.values)
         assert not len(self.columns) or (self.columns.min() >= 0 and self.columns.max() < width)
+        assert rise_within_rows(self.start, self.columns)
         for array in (self.start, self.columns, self.values):
             array.setflags(write=False)
 

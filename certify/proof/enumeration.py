@@ -1,20 +1,23 @@
 """Deciding by looking: the whole grid where it is small enough, chosen and random points where it is not.
 
 Networks become flat integer programs for `solvers.grid`, which computes in int64 and trusts its caller that
-nothing overflows; here interval bounds in Python integers are what makes that trust good.
+nothing overflows; here interval bounds in Python integers are what makes that trust good. What they do not allow is
+looked at in Python integers, where it is little enough.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 
 from certify.errors import DisagreementError
 from certify.monitor import Monitor
 from certify.network.bounds import network_bounds
-from certify.network.compare import common_scale
+from certify.network.compare import common_scale, same_values
+from certify.network.evaluate import evaluate
 from certify.network.model import Dense, Network
 from certify.network.steps import Clamp, Offset, Relu, Requantize, Rounding, Sign, Step, Threshold
 from solvers.grid.program import MAX_SHIFT, Layer, Opcode, Program
@@ -23,7 +26,8 @@ from solvers.grid.sweep import MAX_POINTS, SweepError, sweep
 
 SAFE_BITS = 60
 SEARCH_POINTS = 512
-SEARCH_MULTIPLICATIONS = 2**30
+SEARCH_WORK = 2**30
+EXACT_WORK = 2**20
 SEARCH_SEED = 2508_11020
 
 _SHIFTS: dict[Rounding, Opcode] = {
@@ -66,9 +70,26 @@ def sweep_grid(target: Network, other: Network, workers: int, monitor: Monitor) 
     """Compare two networks on every point of the target's box.
 
     Raises:
-        TooWideError: int64 may not hold every number met, or not even the number of points.
+        TooWideError: int64 may not hold every number met, or not even the number of points, and the grid is too
+            large for Python integers.
         DisagreementError: another number of points was visited than the grid has.
     """
+    work = sweep_work(target, other)
+    try:
+        points, difference = _sweep_compiled(target, other, workers, monitor)
+    except TooWideError:
+        if work > EXACT_WORK:
+            raise
+        points, difference = _sweep_exactly(target, other)
+    if difference is None and points != target.input.points():
+        # A count that wrapped, or a chunk left out, must never pass for the whole grid.
+        raise DisagreementError(f"the sweep visited {points} of {target.input.points()} points")
+    return Sweep(points, work, difference)
+
+
+def _sweep_compiled(
+    target: Network, other: Network, workers: int, monitor: Monitor
+) -> tuple[int, tuple[int, ...] | None]:
     if target.input.points() > MAX_POINTS:
         raise TooWideError(f"more points than 2^{MAX_POINTS.bit_length() - 1}")
     left, right = _programs(target, other)
@@ -76,22 +97,36 @@ def sweep_grid(target: Network, other: Network, workers: int, monitor: Monitor) 
         seen = sweep(left, right, target.input.low, target.input.high, workers, monitor.reach)
     except SweepError as error:
         raise DisagreementError(f"the sweep lost its way: {error}") from error
-    if seen.difference is None and seen.points != target.input.points():
-        # A count that wrapped, or a chunk left out, must never pass for the whole grid.
-        raise DisagreementError(f"the sweep visited {seen.points} of {target.input.points()} points")
-    return Sweep(seen.points, sweep_work(target, other), seen.difference)
+    return seen.points, seen.difference
+
+
+def _sweep_exactly(target: Network, other: Network) -> tuple[int, tuple[int, ...] | None]:
+    """The same in Python integers, one point after the other."""
+    box = target.input
+    ranges = [range(low, high + 1) for low, high in zip(box.low, box.high, strict=True)]
+    visited = 0
+    for point in product(*ranges):
+        visited += 1
+        if _differ_at(target, other, point):
+            return visited, point
+    return visited, None
+
+
+def _differ_at(target: Network, other: Network, point: tuple[int, ...]) -> bool:
+    other = replace(other, input=target.input)
+    return not same_values(target, other, evaluate(target, point), evaluate(other, point))
 
 
 def search_difference(target: Network, other: Network) -> tuple[int, ...] | None:
-    """Return a point of the target's box on which the networks differ, if one of some hundred points is one.
-
-    Raises:
-        TooWideError: int64 may not hold every number met.
-    """
-    left, right = _programs(target, other)
-    count = min(SEARCH_POINTS, SEARCH_MULTIPLICATIONS // max(1, _multiplications(target, other)))
+    """Return a point of the target's box on which the networks differ, if one of some hundred points is one."""
+    multiplications = max(1, _multiplications(target, other))
+    count = min(SEARCH_POINTS, SEARCH_WORK // multiplications)
     points = sample(target.input.low, target.input.high, count, SEARCH_SEED)
-    found = find_difference(left, right, points)
+    try:
+        found = find_difference(*_programs(target, other), points)
+    except TooWideError:
+        few = [tuple(point) for point in points[: max(1, EXACT_WORK // multiplications)].tolist()]
+        return next((point for point in few if _differ_at(target, other, point)), None)
     return None if found is None else tuple(points[found].tolist())
 
 

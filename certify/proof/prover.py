@@ -248,10 +248,7 @@ def _witness(target: Network, ticket: Network, swept: Sweep | None, monitor: Mon
         point = swept.difference
     else:
         with monitor.phase("search"):
-            try:
-                point = search_difference(target, ticket)
-            except TooWideError:
-                return None
+            point = search_difference(target, ticket)
     return None if point is None else replay(target, ticket, point)
 
 

@@ -1,0 +1,240 @@
+"""Networks as programs of integers: what the sweep and the search see is what the networks are."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import mutants
+import naive
+import pytest
+from mutants import dense, network, plain_ticket, with_layer, with_weight
+
+from certify.errors import DisagreementError
+from certify.monitor import Monitor
+from certify.network.steps import Clamp, Offset, Relu, Requantize, Sign, Threshold
+from certify.proof import enumeration
+from certify.proof.claim import Claim, Verdict
+from certify.proof.enumeration import TooWideError, search_difference, sweep_grid, sweep_work
+from certify.proof.prover import prove
+from solvers.grid.sweep import Sweep as GridSweep
+
+SIGNED = network([-9, -9], [9, 9], dense([[3, -2]], bits=2, bias=[1]))
+STEPS = {
+    "relu": [Relu()],
+    **{rule: [Requantize(2, rule, -3)] for rule in naive.ROUND},
+    "no shift": [Requantize(0, "half_even", 4)],
+    "clamp": [Clamp(-9, 12)],
+    "offset": [Offset(-7)],
+    "step": [Offset(-2), Threshold()],
+    "sign": [Offset(3), Sign()],
+    "several": [Requantize(1, "half_away"), Relu(), Offset(-3), Sign(), Clamp(0, 1)],
+}
+
+
+def first_difference(left, right):
+    """The first point, the last feature fastest, on which plain Python sees a difference."""
+    ours, theirs = mutants.document_of(left), mutants.document_of(right)
+    for point in naive.grid(ours):
+        a, b = naive.evaluate(ours, point), naive.evaluate(theirs, point)
+        if [naive.value(ours, x) for x in a] != [naive.value(theirs, x) for x in b]:
+            return point
+    return None
+
+
+@pytest.mark.parametrize("steps", STEPS.values(), ids=STEPS)
+@pytest.mark.parametrize("others", STEPS.values(), ids=STEPS)
+def test_every_step_against_every_other(steps, others):
+    left, right = (replace(SIGNED, layers=(replace(SIGNED.layers[0], steps=tuple(s)),)) for s in (steps, others))
+    seen = sweep_grid(left, right, 2, Monitor())
+    assert seen.difference == first_difference(left, right)
+    assert seen.points == 19 * 19 or seen.difference is not None
+    assert seen.work == sweep_work(left, right) == 19 * 19 * 4
+
+
+@pytest.mark.parametrize("number", range(16))
+def test_found_tickets(number):
+    case = mutants.small_case(number)
+    assert sweep_grid(case.target, case.pruned, 1, Monitor()).difference is None
+    for kind in ("base_weight", "seed", "first_mask_added", "second_mask_removed"):
+        mutant = mutants.mutate(kind, case, random.Random(number))
+        seen = sweep_grid(mutant.target, mutant.pruned, 1, Monitor())
+        assert seen.difference == first_difference(mutant.target, mutant.pruned), mutant.what
+
+
+def test_outputs_meet_on_the_common_scale():
+    coarse = network([0], [7], dense([[4]], [Requantize(2, "floor")], bits=2))
+    fine = network([0], [7], dense([[4]], bits=2))
+    for left, right in ((coarse, fine), (fine, coarse)):
+        assert sweep_grid(left, right, 1, Monitor()).difference is None
+    unequal = network([0], [7], dense([[1]], bits=2))
+    assert sweep_grid(coarse, unequal, 1, Monitor()).difference == (1,)
+
+
+def test_a_search_finds_what_a_corner_shows():
+    target = network([0] * 70, [200] * 70, dense([[3] * 70], bits=2))
+    ticket = plain_ticket(target)
+    assert search_difference(target, ticket) is None
+    found = search_difference(target, with_weight(ticket, 1, 0, 138, 4))
+    assert found is not None
+    assert found[69] != 0
+
+
+def test_a_search_is_the_same_every_time():
+    target = network([-40] * 64, [200] * 64, dense([[3] * 64], [Requantize(8, "floor")], bits=2))
+    ticket = with_weight(plain_ticket(target), 1, 0, 7, -2)
+    assert search_difference(target, ticket) == search_difference(target, ticket)
+
+
+def test_progress_is_heard():
+    class Listener(Monitor):
+        reached = 0
+
+        def reach(self, done):
+            assert done > self.reached
+            self.reached = done
+
+    listener = Listener()
+    sweep_grid(SIGNED, plain_ticket(SIGNED), 1, listener)
+    assert listener.reached == 19 * 19
+
+
+# The machine word: what is on the edge is computed right, what is beyond it is refused.
+
+WIDE = {
+    "bias": lambda x: dense([[1]], bias=[x - 2]),
+    "offset": lambda x: dense([[1]], [Offset(x - 2)]),
+    "clamp": lambda x: dense([[1]], [Clamp(-abs(x), abs(x))]),
+    "zero point": lambda x: dense([[1]], [Requantize(1, "half_even", x - 1)]),
+    "constant": lambda x: dense([[1, 1]], constants=[x - 2]),
+    "product": lambda x: dense([[x // 2]]),
+    "sum": lambda x: dense([[x // 4, x // 4]], constants=[2]),
+    "partial sum": lambda x: dense([[x // 2, -(x // 2)]], constants=[1]),
+}
+
+
+@pytest.mark.usefixtures("compiled_only")
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("layer", WIDE.values(), ids=WIDE)
+def test_the_edge_of_the_word(layer, sign):
+    other = network([-2], [2], dense([[0]], [Offset(5)]))
+    for x in (2**58, 2**59 - 8, 2**60 - 8, 2**60 - 1, 2**60, 2**60 + 8, 2**61, 2**63 + 8, 2**64 - 8):
+        left = network([-2], [2], layer(sign * x))
+        fits = True
+        try:
+            assert sweep_grid(left, left, 1, Monitor()).difference is None
+            assert sweep_grid(left, other, 1, Monitor()).difference == first_difference(left, other)
+        except TooWideError:
+            fits = False
+        assert fits or x > 2**59 - 8
+        assert not fits or x <= 2**60
+
+
+@pytest.mark.usefixtures("compiled_only")
+@pytest.mark.parametrize("rule", sorted(naive.ROUND))
+def test_the_widest_shift(rule):
+    """Its addends need as many bits as the shift has."""
+    left = network([-2], [2], dense([[2**56]], [Requantize(58, rule)], bits=56))
+    right = network([-2], [2], dense([[2**56]], [Requantize(58, "floor")], bits=56))
+    assert sweep_grid(left, right, 1, Monitor()).difference == first_difference(left, right)
+    for shift in (60, 63, 64, 1024):
+        with pytest.raises(TooWideError):
+            sweep_grid(network([-2], [2], dense([[1]], [Requantize(shift, rule)])), right, 1, Monitor())
+
+
+@pytest.mark.usefixtures("compiled_only")
+def test_wide_numbers_in_a_hidden_layer():
+    hidden = dense([[2**31]], bits=31)
+    with pytest.raises(TooWideError):
+        sweep_grid(
+            network([0], [4], hidden, dense([[2**30]], [Clamp(0, 1)], bits=30)),
+            network([0], [4], hidden),
+            1,
+            Monitor(),
+        )
+
+
+@pytest.mark.usefixtures("compiled_only")
+def test_a_common_scale_beyond_the_word():
+    left = network([0], [1], dense([[1]], [Requantize(40, "floor")]))
+    right = network([0], [1], dense([[2**30]], bits=30))
+    with pytest.raises(TooWideError, match="outputs 70 bits apart, the sweep holds 62"):
+        sweep_grid(left, right, 1, Monitor())
+
+
+# A count of points that wraps.
+
+
+def wide_target(high):
+    return network([0] * 64, [high] * 64, dense([[1] * 64], bits=1))
+
+
+@pytest.mark.parametrize(("high", "factors"), [(1, ((2, 64),)), (3, ((4, 64),)), (255, ((256, 64),))])
+def test_a_number_of_points_that_wraps_to_0(high, factors):
+    target = wide_target(high)
+    assert target.input.points() % 2**64 == 0
+    assert Claim.of(target).point_factors == factors
+    proof = prove(target, plain_ticket(target))
+    assert (proof.verdict, proof.strategy, proof.sweep) == (Verdict.PROVED, "decomposition", None)
+    wrong = prove(target, with_weight(plain_ticket(target), 1, 0, 6, 2))
+    assert (wrong.verdict, wrong.sweep) == (Verdict.REFUTED, None)
+
+
+def test_a_number_of_points_that_wraps_to_1():
+    """2^64 + 1 = 274177 · 67280421310721."""
+    sizes = (274177, 67280421310721)
+    target = network([0, 0], [size - 1 for size in sizes], dense([[1, 1]], bits=1))
+    assert Claim.of(target).point_factors == tuple((size, 1) for size in sizes)
+    assert target.input.points() % 2**64 == 1
+    assert prove(target, plain_ticket(target)).sweep is None
+    wrong = with_layer(plain_ticket(target), 0, steps=())
+    assert prove(target, with_weight(wrong, 1, 0, 0, 1)).verdict is not Verdict.PROVED
+
+
+def test_networks_without_a_weight_on_a_grid_that_wraps():
+    """No multiplication at all: points times multiplications would be nothing."""
+    target = network([0] * 64, [255] * 64, dense([[0] * 64], bias=[3]))
+    empty = replace(target, layers=(dense([[None] * 64]),))
+    assert enumeration.sweep_work(empty, empty) == 256**64
+    assert prove(empty, empty).sweep is None
+
+
+@pytest.mark.parametrize("visited", [0, 24, 26, 25 + 2**64])
+def test_a_sweep_that_visits_another_number_of_points(monkeypatch, visited):
+    target = network([-2, -2], [2, 2], dense([[1, 2]], bits=1))
+    monkeypatch.setattr(enumeration, "sweep", lambda *_: GridSweep(visited, None))
+    with pytest.raises(DisagreementError, match=rf"the sweep visited {visited} of 25 points"):
+        prove(target, plain_ticket(target))
+
+
+# What is too wide for int64 and little enough is looked at in Python integers.
+
+HIGH = 2**62
+
+
+@pytest.mark.parametrize("at", [-2, 0, 2])
+def test_wide_networks_that_differ_in_one_point(at):
+    """clamp(x - at) to 0 or 1, in accumulators of 63 bits, against its neighbour below `at` and above it."""
+    bump = [Offset(HIGH - at), Clamp(HIGH, HIGH + 1), Offset(-HIGH)]
+    left = network([-2], [2], dense([[1]], bump))
+    right = network([-2], [2], dense([[1]], [Offset(HIGH - at + 1), Clamp(HIGH, HIGH + 1), Offset(-HIGH)]))
+    expected = first_difference(left, right)
+    assert expected == (at,)
+    seen = sweep_grid(left, right, 1, Monitor())
+    assert (seen.difference, seen.points) == (expected, at + 3)
+    assert search_difference(left, right) == expected
+
+
+def test_wide_networks_that_are_equal():
+    left = network([-2, -1], [2, 3], dense([[1, HIGH]], bits=62, bias=[HIGH]))
+    seen = sweep_grid(left, left, 1, Monitor())
+    assert (seen.difference, seen.points) == (None, 25)
+    assert search_difference(left, left) is None
+
+
+def test_wide_networks_on_too_many_points():
+    left = network([0], [2**20], dense([[HIGH]], bits=62))
+    with pytest.raises(TooWideError):
+        sweep_grid(left, left, 1, Monitor())
+    assert search_difference(left, left) is None
+    assert search_difference(left, network([0], [2**20], dense([[HIGH - 1]], bits=62))) is not None

@@ -1,0 +1,338 @@
+"""What z3 is asked: every kept edge as v·(u·p), counted against the bits of the masks, nothing worked out before."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import mutants
+import pytest
+import z3
+from mutants import dense, network, plain_ticket, with_weight
+
+from certify.network.steps import Clamp, Offset, Relu, Requantize, Sign, Threshold
+from certify.proof import composition, refutation
+from certify.proof.obligations import NEGATIVE, obligations
+from certify.proof.prover import Budget, prove
+from certify.proof.refutation import Products, weight_formula
+from certify.proof.structure import pair_up
+from solvers.smt import session
+
+CASES = [*(("small", number) for number in range(12)), ("large", 0), ("large", 3)]
+
+
+def case_of(size, number):
+    return (mutants.small_case if size == "small" else mutants.large_case)(number)
+
+
+def items_of(case):
+    return [obligations(pair) for pair in pair_up(case.target, case.pruned)]
+
+
+def weight_formulas(item):
+    """One for each obligation, before any sharing."""
+    halves = Products(z3.Int("p")), Products(z3.Int("q"))
+    listed = item.weights
+    return [
+        weight_formula(listed, index, item.pair.weight_bits, halves[int(listed.half[index])])
+        for index in range(len(listed))
+    ]
+
+
+def bias_formulas(item):
+    return [refutation._bias_formula(item, output) for output in range(item.pair.target.outputs)]
+
+
+def sides(formula):
+    """left and right of left ≠ right."""
+    assert formula.decl().kind() == z3.Z3_OP_DISTINCT
+    left, right = formula.children()
+    return left, right
+
+
+def addends(term):
+    if term.decl().kind() == z3.Z3_OP_ADD:
+        return term.children()
+    return [] if z3.is_int_value(term) and term.as_long() == 0 else [term]
+
+
+def product(term):
+    """(factor, rest) of a product of exactly two arguments with the numeral on the left."""
+    assert term.decl().kind() == z3.Z3_OP_MUL, term
+    factor, rest = term.children()
+    assert z3.is_int_value(factor), term
+    return factor.as_long(), rest
+
+
+def weight_edge(term, variable):
+    """(v, |u|) of v·(|u|·p)."""
+    v, unit = product(term)
+    u, rest = product(unit)
+    assert rest.eq(z3.Int(variable)), term
+    return v, u
+
+
+def bias_edge(term):
+    """(v, u, c) of v·σ(u·c)."""
+    v, relu = product(term)
+    condition, unit, zero = relu.children()
+    assert relu.decl().kind() == z3.Z3_OP_ITE
+    assert zero.as_long() == 0
+    assert condition.children()[0].eq(unit)
+    u, constant = product(unit)
+    return v, u, constant.as_long()
+
+
+def edges_from_documents(case):
+    """Counters of (pair, output, input, half, v, |u|) and (pair, output, v, u, c), from lists of Python integers."""
+    weights, biases = Counter(), Counter()
+    for index, (first, second) in enumerate(zip(*[iter(case.pruned.layers)] * 2, strict=True)):
+        for output in range(second.outputs):
+            for unit, v in zip(*second.weights.row(output), strict=True):
+                columns, us = first.weights.row(unit)
+                if columns and columns[0] < first.inputs:
+                    half = "q" if us[0] < 0 else "p"
+                    weights[index, output, columns[0], half, v, abs(us[0])] += 1
+                else:
+                    line = (us[0], first.constants[columns[0] - first.inputs]) if columns else (0, 0)
+                    biases[index, output, v, *line] += 1
+    return weights, biases
+
+
+@pytest.mark.parametrize(("size", "number"), CASES, ids=str)
+def test_every_bit_of_the_second_masks_is_an_edge_in_a_formula(size, number):
+    case = case_of(size, number)
+    weights, biases = Counter(), Counter()
+    for item in items_of(case):
+        listed, index = item.weights, item.pair.index
+        for at, formula in enumerate(weight_formulas(item)):
+            half = "q" if listed.half[at] == NEGATIVE else "p"
+            for term in addends(sides(formula)[0]):
+                weights[index, int(listed.output[at]), int(listed.input[at]), half, *weight_edge(term, half)] += 1
+        for output, formula in enumerate(bias_formulas(item)):
+            for term in addends(sides(formula)[0]):
+                biases[index, output, *bias_edge(term)] += 1
+    assert (weights, biases) == edges_from_documents(case)
+    assert weights.total() + biases.total() == sum(mask.kept for mask in case.ticket.masks[1::2])
+
+
+@pytest.mark.parametrize(("size", "number"), CASES, ids=str)
+def test_the_right_sides_are_the_target(size, number):
+    """2^r·(±w·p) for every output, input and half that the range does not exclude; s·(b + Σ w·constant)."""
+    case = case_of(size, number)
+    for item in items_of(case):
+        listed, layer = item.weights, case.document["layers"][item.pair.index]
+        seen = set()
+        for at, formula in enumerate(weight_formulas(item)):
+            output, column, half = (int(part[at]) for part in (listed.output, listed.input, listed.half))
+            scale, signed = product(sides(formula)[1])
+            factor, variable = product(signed)
+            w = layer["weights"][output][column]
+            assert (scale, factor) == (1 << item.pair.weight_bits, -w if half == NEGATIVE else w)
+            assert variable.eq(z3.Int("q" if half == NEGATIVE else "p"))
+            seen.add((output, column, half))
+        ranges = zip(item.pair.low, item.pair.high, strict=True)
+        needed = {
+            (output, column, half)
+            for column, (low, high) in enumerate(ranges)
+            for half, nonzero in enumerate((high > 0, low < 0))
+            if nonzero
+            for output in range(len(layer["weights"]))
+        }
+        assert seen >= needed
+        for output, formula in enumerate(bias_formulas(item)):
+            scale, bias = product(sides(formula)[1])
+            assert scale == 1 << item.pair.scale_bits
+            assert z3.simplify(bias).as_long() == layer["bias"][output]
+
+
+class Asked:
+    """Everything that `refute_all` is given, which is passed on."""
+
+    def __init__(self, monkeypatch):
+        self.questions: list[tuple[list, list]] = []
+        original = session.refute_all
+
+        def recorded(assumptions, formulas, rlimit):
+            self.questions.append((list(assumptions), list(formulas)))
+            return original(assumptions, formulas, rlimit)
+
+        monkeypatch.setattr(session, "refute_all", recorded)
+
+    def under(self, variable):
+        """(assumptions, formula) of all questions whose formulas are about that variable alone, as text."""
+        return Counter(
+            (" ".join(assumption.sexpr() for assumption in assumptions), formula.sexpr())
+            for assumptions, formulas in self.questions
+            for formula in formulas
+            if {str(name) for name in names_in(formula)} == {variable}
+        )
+
+
+def names_in(term):
+    if z3.is_const(term) and term.decl().kind() == z3.Z3_OP_UNINTERPRETED:
+        return {term}
+    return set().union(*(names_in(child) for child in term.children()))
+
+
+@pytest.mark.parametrize(("size", "number"), CASES, ids=str)
+def test_z3_is_asked_exactly_those_formulas(monkeypatch, size, number):
+    """Each once for its range; equal ones are the only ones that share."""
+    case, asked = case_of(size, number), Asked(monkeypatch)
+    prove(case.target, case.pruned, Budget(sweep_work=0))
+    for half, variable in enumerate("pq"):
+        expected = Counter()
+        for item in items_of(case):
+            listed = item.weights
+            own = {
+                (
+                    z3.And(low <= z3.Int(variable), z3.Int(variable) <= z3.IntVal(high)).sexpr(),
+                    formula.sexpr(),
+                )
+                for at, formula in enumerate(weight_formulas(item))
+                if listed.half[at] == half
+                for low, high in [map(z3.IntVal, listed.range_of(at))]
+            }
+            expected.update(own)
+        assert asked.under(variable) == expected
+
+
+SHARED: dict[str, tuple[list[list[int]], list[list[int]], list[int], int]] = {
+    # weights, the second matrix (a unit of weight 1 for each input), high, questions
+    "all the same": ([[2, 2], [2, 2]], [[2, 2], [2, 2]], [3, 3], 1),
+    "another range": ([[2, 2], [2, 2]], [[2, 2], [2, 2]], [3, 2], 2),
+    "another weight": ([[2, 2], [2, 1]], [[2, 2], [2, 2]], [3, 3], 2),
+    "other edges": ([[2, 2], [2, 2]], [[2, 2], [2, 1]], [3, 3], 2),
+}
+
+
+@pytest.mark.parametrize(("weights", "second", "high", "questions"), SHARED.values(), ids=SHARED)
+def test_obligations_that_share_a_question(monkeypatch, weights, second, high, questions):
+    asked = Asked(monkeypatch)
+    target = network([0, 0], high, dense(weights, bits=2))
+    ticket = network([0, 0], high, dense([[1, None], [None, 1]], [Relu()]), dense(second, bits=2))
+    (pair,) = pair_up(target, ticket)
+    assert len(obligations(pair).weights) == 4
+    left = [item for task in refutation.tasks(obligations(pair), 10**7) for item in task()]
+    assert asked.under("p").total() == questions
+    assert bool(left) == (weights != second)
+
+
+def test_halves_do_not_share():
+    target = network([-2, -2], [2, 2], dense([[0, 0]], bits=1))
+    ticket = network([-2, -2], [2, 2], dense([[1, None], [None, -1]], [Relu()]), dense([[0, 0]], bits=1))
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        asked = Asked(monkeypatch)
+        prove(target, ticket)
+        # 0·(1·p) and 0·(1·q), and for the other input's halves the sum of nothing.
+        assert (asked.under("p").total(), asked.under("q").total()) == (2, 2)
+
+
+def test_nothing_is_simplified():
+    """Factors 0 and 1 and sums of one addend stay what they are."""
+    target = network([-1], [1], dense([[1]]))
+    ticket = network([-1], [1], dense([[1], [1], [-1], [0]], [Relu()]), dense([[1, 0, -1, 7]]))
+    (item,) = [obligations(pair) for pair in pair_up(target, ticket)]
+    positive, negative = (sides(formula)[0] for formula in weight_formulas(item))
+    assert [weight_edge(term, "p") for term in addends(positive)] == [(1, 1), (0, 1), (7, 0)]
+    assert [weight_edge(term, "q") for term in addends(negative)] == [(-1, 1)]
+
+
+def test_numerals_outlive_what_made_them():
+    """Many products in one sum, each of its own numerals."""
+    products = Products(z3.Int("p"))
+    made = [products.edge(v, v + 5_000) for v in range(1, 4_000)]
+    assert [weight_edge(term, "p") for term in made] == [(v, v + 5_000) for v in range(1, 4_000)]
+    assert products.edge(7, 5_007).eq(made[6])
+
+
+STEPS = {
+    "relu": Relu(),
+    **{rule: Requantize(3, rule, -2) for rule in mutants.naive.ROUND},
+    "no shift": Requantize(0, "half_even", 4),
+    "clamp": Clamp(-4, 3),
+    "offset": Offset(-6),
+    "step": Threshold(),
+    "sign": Sign(),
+}
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+def test_what_a_step_is_to_z3(step):
+    """On every integer around the ties, against the oracle."""
+    document = mutants._step_document(step)
+    for value in range(-41, 42):
+        term = refutation.step_terms([step], z3.IntVal(value))
+        assert z3.simplify(term).as_long() == mutants.naive.apply_step(document, value)
+
+
+def test_a_lemma_for_every_weight_and_range(monkeypatch):
+    """σ(u·x) is written out once for each distinct kept u, the unused ones included."""
+    target = network([-3, 0], [2, 2], dense([[1, 1]]))
+    ticket = network(
+        [-3, 0], [2, 2], dense([[2, None], [2, None], [-1, None], [None, 2]], [Relu()]), dense([[0] * 4])
+    )
+    asked = Asked(monkeypatch)
+    left = [
+        item
+        for pair in pair_up(target, ticket)
+        for task in refutation.tasks(obligations(pair), 10**7)
+        for item in task()
+    ]
+    assert {item.what for item in left} == {
+        "pair 0: weight [0][0], inputs ≥ 0",
+        "pair 0: weight [0][0], inputs ≤ 0",
+        "pair 0: weight [0][1], inputs ≥ 0",
+    }
+    lemmas = [
+        formula
+        for _, formulas in asked.questions
+        for formula in formulas
+        if {str(name) for name in names_in(formula)} in ({"x", "p"}, {"x", "q"})
+    ]
+    assert [product(sides(formula)[1])[0] for formula in lemmas] == [1, 2, 2]
+
+
+def test_a_wrong_lemma_is_noticed(monkeypatch):
+    """Condition 2 is asked, not assumed: were σ something else, no obligation on p and q would help."""
+    target = network([-3], [3], dense([[2]], bits=1))
+    item = obligations(pair_up(target, plain_ticket(target))[0])
+    monkeypatch.setattr(refutation.terms, "relu", lambda term: term)
+    left = [left.what for task in refutation.tasks(item, 10**7) for left in task()]
+    assert left == ["pair 0: ReLU on -3..3 x = p - q"]
+
+
+# Composition.
+
+
+@pytest.mark.parametrize(("size", "number"), CASES, ids=str)
+def test_neurons_are_written_out_in_full(monkeypatch, size, number):
+    """The masked rows of both matrices: every kept edge of the neuron's row, whatever its unit carries."""
+    case, asked = case_of(size, number), []
+    original = session.check
+    monkeypatch.setattr(
+        session, "check", lambda formulas, rlimit: asked.append(formulas) or original(formulas, rlimit)
+    )
+    for pair in pair_up(case.target, case.pruned):
+        for output in composition.sample(pair.target.outputs):
+            asked.clear()
+            assert composition.check_neuron(pair, output, 10**8).answer == "unsat"
+            ((*ranges, differ),) = asked
+            assert len(ranges) == 2 * len(pair.low)
+            columns, weights = pair.output.weights.row(output)
+            written = [product(term) for term in addends(sides(differ)[0])]
+            assert [v for v, _ in written] == weights
+            for unit, (_, carried) in zip(columns, written, strict=True):
+                column, u = int(pair.unit_input[unit]), int(pair.unit_weight[unit])
+                if 0 <= column < len(pair.low):
+                    assert product(carried)[0] == abs(u)
+                    assert str(product(carried)[1]) == f"{'q' if u < 0 else 'p'}{column}"
+
+
+def test_a_neuron_that_differs_is_found():
+    target = network([-3, -3], [3, 3], dense([[2, -1], [1, 1]], bits=2, bias=[1, 0]))
+    ticket = with_weight(plain_ticket(target), 1, 1, 2, 2)
+    (pair,) = pair_up(target, ticket)
+    assert composition.check_neuron(pair, 0, 10**8).answer == "unsat"
+    outcome = composition.check_neuron(pair, 1, 10**8)
+    assert outcome.answer == "sat"
+    assert outcome.model["p1"] != 0
