@@ -12,16 +12,26 @@ import base64
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import msgspec
 import numpy as np
 
-from certify.base.law import GENERATOR, MAX_PRECISION_BITS, QUANTIZATIONS, BaseNetwork, Precision, Quantization
+from certify.base.law import GENERATOR, BaseNetwork, Precision
 from certify.base.layout import check_precisions, matrix_shapes
 from certify.base.mask import Mask
 from certify.certificate import mask_codec
 from certify.certificate.canonical import canonical, integer, read_integer
+from certify.certificate.form import (
+    CHOICES,
+    CONSTRUCTION,
+    GROWN,
+    PREDICATE_TYPE,
+    STATEMENT_TYPE,
+    BaseForm,
+    MaskForm,
+    PredicateForm,
+    StatementForm,
+)
 from certify.certificate.sizes import sizes
 from certify.errors import InputError, InvalidCertificateError
 from certify.network import strict_json
@@ -33,119 +43,6 @@ if TYPE_CHECKING:
     # `certify show` reads a statement without loading the prover.
     from certify.proof.claim import Claim
     from certify.proof.prover import Proof
-
-STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE = "urn:certify:exact-ticket:v1"
-CONSTRUCTION = "theorem-1"
-GROWN: Literal["grown"] = "grown"
-# What each closed field may hold, for the errors.
-_CHOICES = {
-    "_type": STATEMENT_TYPE,
-    "format": FORMAT,
-    "generator": GENERATOR,
-    "construction": CONSTRUCTION,
-    "blocks": f"{GROWN} or a number of units",
-    "quantization": ", ".join(QUANTIZATIONS),
-    "relation": "equal",
-    "result": "proved",
-    "strategy": "decomposition or sweep",
-}
-
-_Bits = Annotated[int, msgspec.Meta(ge=0, le=MAX_PRECISION_BITS)]
-_Units = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
-# \Z, since $ would let a line break at the end pass.
-_Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
-_Name = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z_-]{1,64}\Z")]
-_Version = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z.+!-]{1,64}\Z")]
-_Natural = Annotated[int, msgspec.Meta(ge=0)]
-
-
-class _Closed(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """A struct without other keys than its own."""
-
-
-class _Digest(_Closed, frozen=True):
-    sha256: _Sha256
-
-
-class _Subject(_Closed, frozen=True):
-    name: str
-    digest: _Digest
-
-
-class _Target(_Closed, frozen=True):
-    format: Literal["certify.network/1"]
-    bytes: str
-
-
-class _Precision(_Closed, frozen=True):
-    drawn: _Bits
-    kept: _Bits
-
-
-class _Base(_Closed, frozen=True):
-    generator: Literal["certify/base-network/1"]
-    seed: str
-    construction: Literal["theorem-1"]
-    blocks: Literal["grown"] | _Units
-    widths: list[_Units]
-    precisions: list[_Precision]
-    quantization: Quantization
-    kept_sha256: _Sha256
-
-
-class _Mask(_Closed, frozen=True):
-    data: str
-    sha256: _Sha256
-
-
-class _Claim(_Closed, frozen=True):
-    relation: Literal["equal"]
-    low: int | str | list[int | str]
-    high: int | str | list[int | str]
-    points: list[tuple[int | str, int | str]]
-
-
-class _Count(_Closed, frozen=True):
-    count: _Natural
-    sha256: _Sha256
-
-
-class _Sweep(_Closed, frozen=True):
-    work: int | str
-
-
-class _Proof(_Closed, frozen=True):
-    result: Literal["proved"]
-    strategy: Literal["decomposition", "sweep"]
-    obligations: dict[_Name, _Count]
-    neurons: _Natural
-    sweep: _Sweep | None
-
-
-class _Sizes(_Closed, frozen=True):
-    target_parameters: _Natural
-    base_parameters: _Natural
-    kept: _Natural
-    lower_bound: _Natural
-    ratio: str
-
-
-class _Predicate(_Closed, frozen=True):
-    target: _Target
-    base: _Base
-    masks: list[_Mask]
-    claim: _Claim
-    proof: _Proof
-    sizes: _Sizes
-    versions: dict[_Name, _Version]
-
-
-class _Statement(_Closed, frozen=True, rename={"type_": "_type", "predicate_type": "predicateType"}):
-    type_: Literal["https://in-toto.io/Statement/v1"]
-    subject: Annotated[list[_Subject], msgspec.Meta(min_length=1, max_length=1)]
-    predicate_type: str
-    predicate: _Predicate
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,7 +158,7 @@ def read(payload: bytes) -> Statement:
     try:
         document = strict_json.parse(payload, strict_json.EXACT_IN_DOUBLES)
         _check_predicate_type(document)
-        raw = strict_json.convert(document, _Statement, _CHOICES)
+        raw = strict_json.convert(document, StatementForm, CHOICES)
         _check_canonical(document, payload)
         _check_integers(raw.predicate)
         return Statement(payload, _read_subject(raw), raw.predicate.versions)
@@ -280,7 +177,7 @@ def _check_canonical(document: Any, payload: bytes) -> None:
         raise InputError("expected canonical JSON: sorted keys, no white space, UTF-8")
 
 
-def _check_integers(predicate: _Predicate) -> None:
+def _check_integers(predicate: PredicateForm) -> None:
     """Check that integers which may be large are in their one form."""
     claim, sweep = predicate.claim, predicate.proof.sweep
     for field, bound in (("low", claim.low), ("high", claim.high)):
@@ -310,7 +207,7 @@ def check_name(name: str, place: str = "") -> None:
         raise InputError(f"expected {expected}, found {name[:80]!r}", place)
 
 
-def _read_subject(raw: _Statement) -> Subject:
+def _read_subject(raw: StatementForm) -> Subject:
     predicate = raw.predicate
     check_name(raw.subject[0].name, "subject[0].name")
     target_bytes = decode_base64(predicate.target.bytes, "predicate.target.bytes")
@@ -328,7 +225,7 @@ def _read_subject(raw: _Statement) -> Subject:
     return Subject(raw.subject[0].name, target_bytes, target, base, block_width, masks)
 
 
-def _read_base(raw: _Base, target: Network) -> BaseNetwork:
+def _read_base(raw: BaseForm, target: Network) -> BaseNetwork:
     for field, values in (("widths", raw.widths), ("precisions", raw.precisions)):
         if len(values) != len(target.layers):
             problem = f"expected {len(target.layers)}, one for each layer, found {len(values)}"
@@ -345,7 +242,7 @@ def _read_base(raw: _Base, target: Network) -> BaseNetwork:
     return BaseNetwork(raw.seed, tuple(raw.widths), precisions, raw.quantization)
 
 
-def _read_masks(raw: Sequence[_Mask], target: Network, base: BaseNetwork) -> tuple[Mask, ...]:
+def _read_masks(raw: Sequence[MaskForm], target: Network, base: BaseNetwork) -> tuple[Mask, ...]:
     shapes = matrix_shapes(target, base)
     if len(raw) != len(shapes):
         raise InputError(f"expected {len(shapes)} masks, found {len(raw)}", "predicate.masks")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from certify.base.law import GENERATOR, MAX_PRECISION_BITS, QUANTIZATIONS
-from certify.certificate.statement import CONSTRUCTION, PREDICATE_TYPE
+from certify.certificate.form import CONSTRUCTION, PREDICATE_TYPE
 from certify.cli.output import Output, output_options
 from certify.cli.streams import write
 from certify.network.reader import FORMAT
