@@ -17,12 +17,11 @@ from itertools import pairwise
 import click
 
 from certify import __version__
-from certify.cli.interrupt import Interrupts, repeated_interrupts
+from certify.cli.interrupt import INTERRUPTED, Interrupts, watched_interrupts
 from certify.cli.streams import flushed, write
 from certify.errors import printable
 from certify.report.exit_codes import FAILED
 
-INTERRUPTED = 130
 _UNWRITABLE = {errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EPIPE}
 
 _COMMANDS = {
@@ -87,7 +86,7 @@ def main() -> None:
 def _run() -> int:
     """Run a command and return its exit code: the one that it leaves with, or that of its error."""
     try:
-        with repeated_interrupts() as interrupts:
+        with watched_interrupts() as interrupts:
             return _command(interrupts)
     except (click.Abort, KeyboardInterrupt):
         sys.stderr.write("certify: interrupted\n")

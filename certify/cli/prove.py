@@ -68,11 +68,10 @@ def command(
             issued = issue(target.name, data, network, options, workers=workers, run=run, monitor=monitor)
         result = of_proof(issued.subject, issued.proof, monitor.timings, versions())
         if result.exit_code == HOLDS:
-            signing_key = signing_key or _new_key(pair, output)
+            envelope = sign(issued.payload, signing_key or _new_key(pair, output))
             with about(out):
-                write_atomic(out, sign(issued.payload, signing_key))
+                write_atomic(out, envelope)
             result = replace(result, certificate=str(out))
-            output.say(f"wrote {printable(str(out))}")
             _say_how_to_audit(output, out, pair, own=key is None)
     except CertifyError as error:
         result = failed("prove", error, str(target), monitor.timings)
@@ -118,6 +117,7 @@ def _new_key(pair: KeyPair, output: Output) -> SigningKey:
 
 
 def _say_how_to_audit(output: Output, out: Path, pair: KeyPair, *, own: bool) -> None:
+    output.say(f"wrote {printable(str(out))}")
     command = f"{_program()} audit {_argument(out)}"
     public = f"--trust {_argument(pair.public)}"
     if own:

@@ -37,14 +37,14 @@ def worker_processes(count: int) -> Iterator[Run]:
 
     try:
         yield run
-    except BrokenProcessPool:
-        raise DisagreementError("a worker process died, and with it what it was to decide") from None
-    except BaseException:
+    except BaseException as error:
         for process in multiprocessing.active_children():
             process.terminate()
-        raise
-    finally:
         pool.shutdown(wait=False, cancel_futures=True)
+        if isinstance(error, BrokenProcessPool):
+            raise DisagreementError("a worker process died, and with it what it was to decide") from None
+        raise
+    pool.shutdown()
 
 
 @contextmanager
@@ -53,6 +53,10 @@ def _interrupts_held() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    from multiprocessing import resource_tracker  # noqa: PLC0415 - not there on every platform
+
+    # Begun inside, it would let SIGINT through again.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

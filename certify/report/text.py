@@ -79,11 +79,17 @@ def _obligations(result: Result) -> str:
 
 
 def _besides(checks: Mapping[str, Any]) -> str:
-    said = [f"{checks['neurons']} neurons over all inputs" if checks["neurons"] else ""]
+    said = [_neurons(checks["neurons"], checks["neurons_exhausted"])]
     said.append({None: "", "unsat": "the whole network as one formula"}.get(checks["network"], ""))
     if checks["sweep"]:
         said.append(f"all {checks['sweep']['points']:,} points swept" if checks["strategy"] else "")
     return "; ".join(part for part in said if part)
+
+
+def _neurons(asked: int, exhausted: int) -> str:
+    if exhausted:
+        return f"{asked - exhausted} of {asked} neurons over all inputs (z3 gave up on the others)"
+    return f"{asked} neurons over all inputs" if asked else ""
 
 
 def _signature(result: Result) -> str:

@@ -1,0 +1,249 @@
+"""Runs that are cut short: Ctrl-C, a killed parent, a full disk, a reader that is gone.
+
+Whatever happens, there is an exit code that says nothing about the networks (2, or 130 for Ctrl-C), no half-written
+file, and no traceback.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import random
+import resource
+import signal
+import stat
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from program import ENTRY, certificate, issued, signing_key, target_bytes, trust_line
+
+ALICE = signing_key(1)
+PATIENCE = 60  # seconds; only a run that hangs takes as long
+
+
+def large():
+    """A target whose obligations keep z3 busy for a while."""
+    rng = random.Random(1)
+
+    def layer(outputs, inputs, then):
+        weights = [[rng.randint(-256, 256) for _ in range(inputs)] for _ in range(outputs)]
+        return {"op": "dense", "precision_bits": 8, "weights": weights, "then": then}
+
+    steps = [{"op": "relu"}, {"op": "requantize", "shift": 8, "rounding": "half_up"}]
+    box = {"shape": [64], "low": 0, "high": 255, "precision_bits": 8}
+    return {"format": "certify.network/1", "input": box, "layers": [layer(96, 64, steps), layer(96, 96, [])]}
+
+
+class OnTerminal:
+    """A run whose stderr is a terminal, where its phases are to be seen."""
+
+    def __init__(self, program, *arguments):
+        self._master, slave = pty.openpty()
+        self.process = program.start(*arguments, stderr=slave, start_new_session=True, env={"TERM": "xterm"})
+        os.close(slave)
+        self.seen = b""
+
+    def wait_for(self, phase):
+        """Read the terminal until a phase is shown."""
+        while phase not in self.seen:
+            chunk = self._read()
+            assert chunk, f"it ended before {phase!r}: {self.seen!r}"
+            self.seen += chunk
+
+    def end(self):
+        """Return exit code and stdout; everything on the terminal is in `seen`."""
+        reader = threading.Thread(target=self._read_to_the_end)
+        reader.start()
+        out, _ = self.process.communicate(timeout=PATIENCE)
+        reader.join()
+        os.close(self._master)
+        return self.process.returncode, out
+
+    def _read_to_the_end(self):
+        while chunk := self._read():
+            self.seen += chunk
+
+    def _read(self):
+        try:
+            return os.read(self._master, 4096)
+        except OSError:  # Linux's end of file for a terminal without a program
+            return b""
+
+
+def assert_session_ends(leader):
+    """No process of the session that `leader` began is left, soon."""
+    for _ in range(PATIENCE * 10):
+        try:
+            os.killpg(leader, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    raise AssertionError("a process is left")
+
+
+@pytest.fixture
+def prepared(certify):
+    certify.write("key.pem", ALICE.to_pem())
+    certify.write("out.json", b"what was here before\n")
+    certify.write("tiny.json")
+    certify.write("large.json", large())
+    return certify
+
+
+# Ctrl-C.
+
+
+@pytest.mark.parametrize(
+    ("phase", "workers"),
+    [(b"subset sums", 1), (b"refutation", 1), (b"refutation", 2)],
+    ids=["finding", "proving", "proving-with-workers"],
+)
+def test_interrupt(prepared, phase, workers):
+    before = prepared.files()
+    run = OnTerminal(prepared, "large.json", "--key", "key.pem", "-o", "out.json", "--workers", str(workers))
+    run.wait_for(phase)
+    # As a terminal does it: every process of the group gets the signal.
+    os.killpg(run.process.pid, signal.SIGINT)
+    code, out = run.end()
+    assert (code, out) == (130, b"")
+    assert b"certify: interrupted\r\n" in run.seen
+    assert b"Traceback" not in run.seen
+    assert b"Exception ignored" not in run.seen
+    assert prepared.files() == before
+    assert_session_ends(run.process.pid)
+
+
+def test_workers_end_with_a_killed_parent(prepared):
+    run = OnTerminal(prepared, "large.json", "--key", "key.pem", "-o", "out.json", "--workers", "2")
+    run.wait_for(b"refutation")
+    run.process.kill()
+    assert run.end() == (-signal.SIGKILL, b"")
+    assert_session_ends(run.process.pid)
+    assert (prepared.folder / "out.json").read_bytes() == b"what was here before\n"
+
+
+def test_terminal(prepared):
+    """Progress on a terminal, gone afterwards; none on stdout; none at all when quiet."""
+    run = OnTerminal(prepared, "tiny.json", "--key", "key.pem", "-o", "out.json")
+    code, out = run.end()
+    assert code == 0
+    assert b"\x1b" in run.seen
+    assert b"refutation" in run.seen
+    assert b"\x1b" not in out
+    quiet = OnTerminal(prepared, "tiny.json", "--key", "key.pem", "-o", "out.json", "-q")
+    assert quiet.end()[0] == 0
+    assert quiet.seen == b""
+
+
+# Disks that are full.
+
+
+@contextlib.contextmanager
+def file_size_limit(size):
+    """Every write beyond it fails with EFBIG, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("size", [0, 1, 2000])
+def test_no_room_for_the_certificate(prepared, size):
+    assert len(certificate(ALICE)) > 2000  # and what is compiled is in its cache
+    before = prepared.files()
+    with file_size_limit(size):
+        ran = prepared("tiny.json", "--key", "key.pem", "-o", "out.json")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.error == "certify: out.json: expected a place to write to, found one that fails: File too large"
+    assert prepared.files() == before
+
+
+def test_no_room_for_the_key(prepared):
+    issued()
+    before = prepared.files()
+    with file_size_limit(0):
+        ran = prepared("tiny.json", "-o", "out.json")
+    private = prepared.folder / "home" / "settings" / "certify" / "key.pem"
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.error == f"certify: {private}: expected a place to write to, found one that fails: File too large"
+    after = {path: what for path, what in prepared.files().items() if stat.S_ISREG(what[0])}
+    assert after == {path: what for path, what in before.items() if stat.S_ISREG(what[0])}
+
+
+CALLS = {
+    "help": ["--help"],
+    "help-of-prove": ["prove", "--help"],
+    "version": ["--version"],
+    "show": ["show", "c.json"],
+    "supports": ["supports", "--format", "json"],
+    "keygen": ["keygen"],
+    "failure": ["missing.json", "--format", "json"],
+    "wrong-call": ["--bogus", "--format", "json"],
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_stdout_on_a_full_disk(certify, name):
+    certify.write("c.json", certificate(ALICE))
+    with Path("/dev/full").open("wb") as full:
+        ran = certify.run(*CALLS[name], stdout=full)
+    assert ran.code == 2
+    assert ran.err.splitlines()[-1] == "certify: the result cannot be written: No space left on device"
+    assert "Traceback" not in ran.err
+
+
+def test_result_on_a_full_disk(certify):
+    """An audit that nobody hears of is no success."""
+    certify.write("c.json", certificate(ALICE))
+    certify.write("trust", trust_line(ALICE))
+    with Path("/dev/full").open("wb") as full:
+        ran = certify.run("audit", "c.json", "--trust", "trust", stdout=full)
+    assert (ran.code, ran.error) == (2, "certify: the result cannot be written: No space left on device")
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_nobody_reads(certify, name):
+    certify.write("c.json", certificate(ALICE))
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        ran = certify.run(*CALLS[name], stdout=writing)
+    finally:
+        os.close(writing)
+    assert ran.code == 2
+    assert "Traceback" not in ran.err
+
+
+def test_closed_stdout(certify):
+    certify.write("c.json", certificate(ALICE))
+    closing = ["sh", "-c", 'exec "$0" "$@" >&-', sys.executable, "-c", ENTRY]
+    ran = certify.run("show", "c.json", command=closing)
+    assert (ran.code, ran.error) == (2, "certify: the result cannot be written: stdout is closed")
+
+
+def test_terminal_that_lacks_a_character(certify):
+    certify.write("c.json", certificate(ALICE))
+    ran = certify.run("audit", "c.json", "--any-signer", "-q", env={"PYTHONIOENCODING": "latin-1"})
+    assert ran.code == 0
+    assert r"tiny.json = base \u2299 mask on all 5^2 points" in ran.out
+
+
+def test_pipe_as_output(certify):
+    """What is no ordinary file is written to, and stays what it is."""
+    certify.write("tiny.json", target_bytes())
+    certify.write("key.pem", ALICE.to_pem())
+    pipe = certify.folder / "pipe"
+    os.mkfifo(pipe)
+    received = []
+    reader = threading.Thread(target=lambda: received.append(pipe.read_bytes()))
+    reader.start()
+    assert certify("tiny.json", "--key", "key.pem", "-o", "pipe").code == 0
+    reader.join()
+    assert received == [certificate(ALICE)]
+    assert stat.S_ISFIFO(pipe.stat().st_mode)

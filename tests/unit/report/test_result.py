@@ -1,0 +1,176 @@
+"""From what was found to a result: verdict, signature and trust apart, and the exit code that follows from them."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime
+
+import pytest
+from program import issued, sha256, signing_key, target_bytes
+
+from certify.certificate.audit import Audit
+from certify.certificate.signatures import SignatureCheck, Untimely
+from certify.certificate.statement import Statement
+from certify.certificate.trust import TrustedKey
+from certify.errors import (
+    CertifyError,
+    DisagreementError,
+    InputError,
+    InvalidCertificateError,
+    TicketNotFoundError,
+)
+from certify.network.strict_json import NotJsonError
+from certify.proof.claim import Verdict, Witness
+from certify.report.result import Failure, Result, of_audit, of_error, of_proof
+
+KEY = TrustedKey("alice", signing_key(1).public)
+LATE = Untimely(
+    TrustedKey("alice", signing_key(1).public, valid_before=datetime(2025, 1, 1, tzinfo=UTC)), "the key was too old"
+)
+TRUSTED = SignatureCheck(KEY, (), ())
+UNTIMELY = SignatureCheck(None, (LATE,), ())
+UNKNOWN = SignatureCheck(None, (), ("SHA256:one", "SHA256:two"))
+WITNESS = Witness((1, -2), (3,), (-4,))
+PROOFS = {
+    "proved": issued().proof,
+    "refuted": dataclasses.replace(
+        issued().proof, verdict=Verdict.REFUTED, strategy=None, reason="they differ", witness=WITNESS
+    ),
+    "undecided": dataclasses.replace(issued().proof, verdict=Verdict.UNDECIDED, strategy=None, reason="no idea"),
+}
+
+
+def audited(verdict, check, *, any_signer=False):
+    statement = Statement(issued().payload, issued().subject, {})
+    audit = Audit(check, statement, PROOFS[verdict])
+    return of_audit(audit, "c.json", {"reading": 0.5}, {"z3": "5"}, any_signer=any_signer)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "check", "any_signer", "code"),
+    [
+        ("proved", TRUSTED, False, 0),
+        ("refuted", TRUSTED, False, 1),
+        ("undecided", TRUSTED, False, 3),
+        ("proved", UNKNOWN, False, 3),
+        ("refuted", UNKNOWN, False, 3),
+        ("undecided", UNKNOWN, False, 3),
+        ("proved", UNTIMELY, False, 3),
+        ("refuted", UNTIMELY, False, 3),
+        ("undecided", UNTIMELY, False, 3),
+        ("proved", None, True, 0),
+        ("refuted", None, True, 1),
+        ("undecided", None, True, 3),
+    ],
+)
+def test_exit_code_of_an_audit(verdict, check, any_signer, code):
+    result = audited(verdict, check, any_signer=any_signer)
+    assert (result.exit_code, result.verdict) == (code, verdict)
+    assert result.trusted == (check is TRUSTED)
+
+
+@pytest.mark.parametrize(
+    ("check", "signature", "signer"),
+    [
+        (TRUSTED, "valid", {"key_id": KEY.key.key_id, "principals": "alice"}),
+        (UNTIMELY, "untimely: the key was too old", {"key_id": KEY.key.key_id, "principals": "alice"}),
+        (UNKNOWN, "unknown signer", {"key_id": "SHA256:one, SHA256:two"}),
+        (None, "unchecked", {}),
+    ],
+    ids=["trusted", "untimely", "unknown", "unchecked"],
+)
+def test_signature(check, signature, signer):
+    result = audited("proved", check)
+    assert (result.signature, result.signer) == (signature, signer)
+
+
+@pytest.mark.parametrize(("verdict", "code"), [("proved", 0), ("undecided", 3)])
+def test_exit_code_of_a_proof(verdict, code):
+    result = of_proof(issued().subject, PROOFS[verdict], {}, {})
+    assert (result.command, result.exit_code, result.verdict) == ("prove", code, verdict)
+    assert (result.signature, result.trusted) == ("", False)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "code", "verdict"),
+    [
+        (InputError("what", "where"), "input", 2, None),
+        (NotJsonError("what", "where"), "input", 2, None),
+        (InvalidCertificateError("what", "where"), "certificate", 1, None),
+        (TicketNotFoundError("what"), "ticket", 3, "undecided"),
+        (DisagreementError("what"), "internal", 2, None),
+        (CertifyError("what"), "internal", 2, None),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_error(error, kind, code, verdict):
+    result = of_error("audit", error, "file", {"reading": 1.0})
+    place = "where" if isinstance(error, InputError) else ""
+    assert result.error == Failure(kind, "what", "file", place)
+    assert (result.exit_code, result.verdict, result.timings) == (code, verdict, {"reading": 1.0})
+    assert result.reason == ("what" if code == 3 else "")
+    assert result.certificate == "file"
+    assert of_error("prove", error, "file").certificate == ""
+
+
+@pytest.mark.parametrize(
+    ("failure", "line"),
+    [
+        (Failure("input", "what"), "what"),
+        (Failure("input", "what", "file"), "file: what"),
+        (Failure("input", "what", "file", "where"), "file: where: what"),
+        (Failure("input", "what", "", "where"), "where: what"),
+        (Failure("input", "a\nb", "c\x1bd", "\u202e"), r"c\x1bd: \u202e: a\nb"),
+        (Failure("input", "what", "\udcff"), r"\udcff: what"),
+    ],
+)
+def test_one_line(failure, line):
+    assert failure.line() == line
+
+
+def test_what_a_proof_leaves():
+    result = of_proof(issued().subject, issued().proof, {"sweep": 1.0}, {"z3": "5"})
+    assert result.claim == {
+        "relation": "equal",
+        "target": "tiny.json",
+        "sha256": sha256(target_bytes()),
+        "low": -2,
+        "high": 2,
+        "points": [[5, 2]],
+    }
+    assert result.witness is None
+    assert result.reason == ""
+    assert result.checks == {
+        "strategy": "decomposition",
+        "solver": "z3",
+        "neurons": 6,
+        "neurons_exhausted": 0,
+        "network": "unsat",
+        "sweep": {"points": 25, "multiplications": issued().proof.sweep.work},
+    }
+    assert set(result.ticket) == {
+        "seed",
+        "blocks",
+        "widths",
+        "precisions",
+        "target_parameters",
+        "base_parameters",
+        "kept",
+        "lower_bound",
+        "ratio",
+    }
+    assert all(set(count) == {"count", "sha256"} for count in result.obligations.values())
+
+
+def test_witness_and_nothing_swept():
+    proof = dataclasses.replace(PROOFS["refuted"], sweep=None, obligations={})
+    statement = Statement(issued().payload, issued().subject, {})
+    result = of_audit(Audit(TRUSTED, statement, proof), "c.json", {}, {}, any_signer=False)
+    assert result.witness == {"input": (1, -2), "left": (3,), "right": (-4,)}
+    assert (result.reason, result.obligations, result.checks["sweep"]) == ("they differ", {}, None)
+
+
+def test_results_are_values():
+    assert Result("audit", 0) == Result("audit", 0)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Result("audit", 0).exit_code = 1
