@@ -147,9 +147,8 @@ class ScriptedSolver:
     def __call__(self):
         return self
 
-    def set(self, name, number):
-        assert name in {"rlimit", "ctrl_c"}
-        assert number > 0
+    def set(self, name, value):
+        assert (name == "rlimit" and value > 0) or (name, value) == ("ctrl_c", False)
 
     def add(self, *formulas):
         self.real.reset()
