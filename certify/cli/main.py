@@ -75,7 +75,7 @@ def main() -> None:
     """Run the program and exit."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # Not every terminal's encoding has ⊙; an escape is better than no verdict.
+            # Not every terminal's encoding has ≥ or δ; an escape is better than no verdict.
             stream.reconfigure(errors="backslashreplace")
     code = _run()
     if not flushed():

@@ -40,7 +40,7 @@ def _headline(result: Result) -> str:
     if not result.claim:
         return f"{result.verdict or 'error'}: {result.error.line() if result.error else result.reason}"
     claim = result.claim
-    equal = f"{claim['target']} = base ⊙ mask on all {points(claim['points'])} points of its input grid"
+    equal = f"{claim['target']} equals its pruned random network on all {points(claim['points'])} input points"
     if result.verdict == "proved":
         return f"proved: {where}{equal}"
     return f"{result.verdict}: {where}whether {equal}: {result.reason}"

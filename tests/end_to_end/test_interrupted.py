@@ -228,10 +228,12 @@ def test_closed_stdout(certify):
 
 
 def test_terminal_that_lacks_a_character(certify):
-    certify.write("c.json", certificate(ALICE))
-    ran = certify.run("audit", "c.json", "--any-signer", "-q", env={"PYTHONIOENCODING": "latin-1"})
+    certify.write("tiny.json")
+    arguments = ("tiny.json", "--seed", "⊙", "--key", "key.pem")
+    certify.write("key.pem", ALICE.to_pem())
+    ran = certify.run(*arguments, env={"PYTHONIOENCODING": "latin-1"})
     assert ran.code == 0
-    assert r"tiny.json = base \u2299 mask on all 5^2 points" in ran.out
+    assert r"seed '\u2299'" in ran.out
 
 
 def test_pipe_as_output(certify):

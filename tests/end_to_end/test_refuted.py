@@ -119,7 +119,9 @@ def test_kept_mask_bits_matter(certify):
     text = certify("audit", "c.json", "--trust", "alice.pub")
     assert (text.code, text.err) == (1, "")
     lines = text.out.splitlines()
-    assert lines[0].startswith("refuted: c.json: whether tiny.json = base ⊙ mask on all 5^2 points")
+    assert lines[0].startswith(
+        "refuted: c.json: whether tiny.json equals its pruned random network on all 5^2 input points"
+    )
     assert [line for line in lines if line.startswith("  witness")] == [
         f"  witness      input ({', '.join(map(str, ran.result['witness']['input']))})"
     ]
@@ -237,5 +239,5 @@ def test_undecided(certify):
     assert "the grid is too large to sweep" in ran.result["reason"]
     text = certify("audit", "c.json", "--trust", "alice.pub", "-q")
     assert (text.code, text.err) == (3, "")
-    assert text.out.startswith("undecided: c.json: whether tiny.json = base ⊙ mask on all ")
+    assert text.out.startswith("undecided: c.json: whether tiny.json equals its pruned random network on all ")
     assert "condition 1" in text.out

@@ -82,7 +82,7 @@ def test_first_run(installed):
     tool = str(installed.folder / "bin dir" / "certify")
     ran = installed.run("it's tiny.json", command=[tool])
     assert ran.code == 0
-    assert ran.out.startswith("proved: it's tiny.json = base ⊙ mask on all 5^2 points of its input grid\n")
+    assert ran.out.startswith("proved: it's tiny.json equals its pruned random network on all 5^2 input points\n")
     assert "\x1b" not in ran.out + ran.err
 
     private, public = settings(installed) / "key.pem", settings(installed) / "key.pub"
@@ -137,7 +137,7 @@ def test_workers_change_nothing(certify):
 def test_prove(alice):
     ran = proved(alice, "tiny.json", "--key", "alice.pem")
     lines = ran.out.splitlines()
-    assert lines[0] == "proved: tiny.json = base ⊙ mask on all 5^2 points of its input grid"
+    assert lines[0] == "proved: tiny.json equals its pruned random network on all 5^2 input points"
     assert [line.split()[0] for line in lines[1:]] == EVIDENCE
     assert f"sha256 {sha256(target_bytes())}" in lines[1]
     written = (alice.folder / "tiny.certificate.json").read_bytes()
@@ -205,7 +205,7 @@ def test_options(alice, arguments, options, said):
 def test_talk(alice):
     quiet = proved(alice, "tiny.json", "--key", "alice.pem", "-q")
     assert quiet.err == ""
-    assert quiet.out == "proved: tiny.json = base ⊙ mask on all 5^2 points of its input grid\n"
+    assert quiet.out == "proved: tiny.json equals its pruned random network on all 5^2 input points\n"
     verbose = proved(alice, "tiny.json", "--key", "alice.pem", "-v")
     names = [line.split()[0] for line in verbose.out.splitlines()[1:]]
     assert names == [*EVIDENCE, "time", "versions"]
@@ -251,7 +251,7 @@ def test_audit(alice):
     ran = proved(alice, "audit", "c.json", "--trust", "alice.pub")
     assert ran.err == ""
     lines = ran.out.splitlines()
-    assert lines[0] == "proved: c.json: tiny.json = base ⊙ mask on all 5^2 points of its input grid"
+    assert lines[0] == "proved: c.json: tiny.json equals its pruned random network on all 5^2 input points"
     assert [line.split()[0] for line in lines[1:]] == [*EVIDENCE, "signature"]
     assert lines[-1].endswith(f"valid, trusted: alice {ALICE.public.key_id}")
 
@@ -356,7 +356,7 @@ def test_several_as_text(alice):
     alice.write("good", certificate(ALICE))
     alice.write("empty", b"")
     ran = alice("audit", "good", "empty", "good", "--trust", "alice.pub", "-q")
-    assert ran.out == "proved: good: tiny.json = base ⊙ mask on all 5^2 points of its input grid\n" * 2
+    assert ran.out == "proved: good: tiny.json equals its pruned random network on all 5^2 input points\n" * 2
     assert ran.error == "certify: empty: expected a JSON document, found an empty file"
 
 

@@ -46,7 +46,7 @@ def test_proved():
     kept = f"{sum(mask.kept for mask in masks)} of {ticket['base_parameters']} random weights kept"
     kinds = ", ".join(f"{count.count} {kind}" for kind, count in counts.items())
     assert to_text([PROVED]).splitlines() == [
-        "proved: tiny.json = base ⊙ mask on all 5^2 points of its input grid",
+        "proved: tiny.json equals its pruned random network on all 5^2 input points",
         f"  target       sha256 {sha256(target_bytes())}",
         f"  ticket       seed '0', hidden widths {subject.base.widths[0]}, {subject.base.widths[1]} (grown blocks)",
         f"  size         {kept}; {ticket['ratio']} times the lower bound (Theorem 3)",
@@ -80,7 +80,7 @@ def test_refuted():
     )
     lines = to_text([refuted]).splitlines()
     assert lines[0] == (
-        "refuted: c.json: whether tiny.json = base ⊙ mask on all 5^2 points of its input grid: "
+        "refuted: c.json: whether tiny.json equals its pruned random network on all 5^2 input points: "
         "the networks differ at (1, -2)"
     )
     assert lines[-3:] == [
@@ -101,7 +101,7 @@ def test_long_witness_is_shortened():
 def test_undecided():
     result = proof(verdict=Verdict.UNDECIDED, strategy=None, reason="z3 gave up")
     assert to_text([result], quiet=True) == (
-        "undecided: whether tiny.json = base ⊙ mask on all 5^2 points of its input grid: z3 gave up"
+        "undecided: whether tiny.json equals its pruned random network on all 5^2 input points: z3 gave up"
     )
 
 
