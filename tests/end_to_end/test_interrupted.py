@@ -13,6 +13,7 @@ import random
 import resource
 import signal
 import stat
+import subprocess
 import sys
 import threading
 import time
@@ -56,9 +57,13 @@ class OnTerminal:
 
     def end(self):
         """Return exit code and stdout; everything on the terminal is in `seen`."""
-        reader = threading.Thread(target=self._read_to_the_end)
+        reader = threading.Thread(target=self._read_to_the_end, daemon=True)
         reader.start()
-        out, _ = self.process.communicate(timeout=PATIENCE)
+        try:
+            out, _ = self.process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            raise
         reader.join()
         os.close(self._master)
         return self.process.returncode, out
@@ -243,7 +248,7 @@ def test_pipe_as_output(certify):
     pipe = certify.folder / "pipe"
     os.mkfifo(pipe)
     received = []
-    reader = threading.Thread(target=lambda: received.append(pipe.read_bytes()))
+    reader = threading.Thread(daemon=True, target=lambda: received.append(pipe.read_bytes()))
     reader.start()
     assert certify("tiny.json", "--key", "key.pem", "-o", "pipe").code == 0
     reader.join()
