@@ -1,6 +1,6 @@
 """The errors of this house. Each names what was expected and what was found, and where.
 
-Only the command line turns them into exit codes; `certify.report.outcome` holds that table.
+Only the command line turns them into exit codes; `certify.report.result` holds that table.
 """
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ class InputError(CertifyError):
         self.place = printable(place)
         self.problem = printable(problem)
         super().__init__(f"{self.place}: {self.problem}" if place else self.problem)
+
+    def __reduce__(self) -> tuple[type[InputError], tuple[str, str]]:
+        """Come whole out of a worker process."""
+        return type(self), (self.problem, self.place)
 
 
 class InvalidCertificateError(InputError):

@@ -122,7 +122,7 @@ def _check_text(text: str, place: str) -> None:
         raise InputError("expected text, found half of a surrogate pair", place)
 
 
-_MSGSPEC_ERROR = re.compile(r"(?P<problem>.*?)(?: - at `(?:key in )?\$\.?(?P<place>.*)`)?", re.DOTALL)
+_MSGSPEC_ERROR = re.compile(r"(?P<problem>.*?)(?: - at `(?:key` in `)?\$\.?(?P<place>.*)`)?", re.DOTALL)
 
 
 def convert(document: Any, kind: type[_T], choices: dict[str, str] | None = None) -> _T:

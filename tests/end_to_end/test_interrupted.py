@@ -87,6 +87,7 @@ def assert_session_ends(leader):
         except ProcessLookupError:
             return
         time.sleep(0.1)
+    os.killpg(leader, signal.SIGKILL)
     raise AssertionError("a process is left")
 
 

@@ -356,8 +356,8 @@ LIES = {
     ),
     "obligation-with-escape-codes": (
         predicate("proof", "obligations", "\x1b[2J", to={"count": 1, "sha256": DIGEST}),
-        "payload",
-        "at `key` in `$.predicate.proof.obligations`",
+        in_predicate("proof.obligations"),
+        "matching regex",
     ),
     "neurons": (predicate("proof", "neurons", to=0), in_predicate("proof.neurons"), "found 0"),
     "sweep-work": (predicate("proof", "sweep", "work", to=7), in_predicate("proof.sweep.work"), "found 7"),
@@ -377,8 +377,8 @@ LIES = {
     "version-number": (predicate("versions", "certify", to=1), in_predicate("versions[...]"), "expected"),
     "version-of-escape-codes": (
         predicate("versions", "\x1b[2J", to="1"),
-        "payload",
-        "at `key` in `$.predicate.versions`",
+        in_predicate("versions"),
+        "matching regex",
     ),
 }
 

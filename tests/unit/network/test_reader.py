@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import pickle
 import tracemalloc
 from typing import Any
 
@@ -395,3 +396,8 @@ def test_damaged_documents_raise_nothing_else(data):
         )
         document[start:end] = data.draw(piece)
     read_or_refuse(bytes(document))
+
+
+def test_an_error_comes_whole_out_of_a_worker_process():
+    error = pickle.loads(pickle.dumps(InputError("expected an integer, found 1.0", "layers[0].bias[1]")))
+    assert (error.place, error.problem) == ("layers[0].bias[1]", "expected an integer, found 1.0")
