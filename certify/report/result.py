@@ -15,7 +15,6 @@ from certify.certificate.sizes import sizes
 from certify.certificate.statement import Subject
 from certify.errors import (
     CertifyError,
-    DisagreementError,
     InputError,
     InvalidCertificateError,
     TicketNotFoundError,
@@ -146,8 +145,6 @@ def _kind(error: CertifyError) -> tuple[str, int]:
             return "input", FAILED
         case TicketNotFoundError():
             return "ticket", UNDECIDED
-        case DisagreementError():
-            return "internal", FAILED
         case _:
             return "internal", FAILED
 
