@@ -86,7 +86,8 @@ def refute_all(
         if model is None:
             return Refutation(tuple(sorted(satisfiable)), tuple(left), outcome.reason)
         holds = [index for index in left if z3.is_true(model.eval(formulas[index], model_completion=True))]
-        assert holds, "z3's model satisfies a disjunction and none of its members"
+        if not holds:
+            raise RuntimeError("z3's model satisfies a disjunction and none of its members")
         satisfiable += holds
         left = sorted(set(left) - set(holds))
     return Refutation(tuple(sorted(satisfiable)))
