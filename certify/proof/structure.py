@@ -16,13 +16,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from certify.network.bounds import layer_bounds
+from certify.network.bounds import LayerBounds, layer_bounds
 from certify.network.compare import common_scale
 from certify.network.matrix import Int64Array
 from certify.network.model import Dense, Network
 from certify.network.steps import Relu, apply_steps, rescale
 
 UNFED = -1
+MAX_BITS = 8192
 
 
 class NotApplicableError(Exception):
@@ -107,6 +108,7 @@ def _pair(
         raise NotApplicableError(f"condition 0: pair {index}: the steps are not the target's, rescaled")
     unit_input, unit_weight = _feeds(index, hidden)
     bounds = layer_bounds(layer, low, high)
+    _check_width(index, bounds, input_bits + weight_bits)
     return Pair(
         index=index,
         target=layer,
@@ -129,6 +131,13 @@ def _check_shapes(index: int, layer: Dense, hidden: Dense, output: Dense) -> Non
     found = (hidden.inputs, output.weights.shape[1], output.outputs)
     if expected != found:
         raise NotApplicableError(f"condition 0: pair {index}: expected sizes {expected}, found {found}")
+
+
+def _check_width(index: int, bounds: LayerBounds, scale_bits: int) -> None:
+    """Check that no number of the pair is longer than is reasonable to put before z3."""
+    bits = max(value.bit_length() for value in (*bounds.low, *bounds.high)) + scale_bits
+    if bits > MAX_BITS:
+        raise NotApplicableError(f"pair {index}: numbers of {bits} bits, the decomposition holds {MAX_BITS}")
 
 
 def _check_nothing_extra(index: int, hidden: Dense, output: Dense) -> None:
