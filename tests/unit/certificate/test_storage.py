@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import resource
@@ -23,13 +24,15 @@ def umask(request):
     os.umask(before)
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def small_disk():
-    """Files of this process cannot grow beyond 1000 bytes."""
+    """No file of this process can grow beyond 1000 bytes inside, pytest's own log among them."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def failing(error):
@@ -194,11 +197,10 @@ def test_failure_leaves_what_was_there(tmp_path, monkeypatch, name, error, old):
     assert old is None or path.read_bytes() == old
 
 
-@pytest.mark.usefixtures("small_disk")
 def test_disk_that_runs_full(tmp_path):
     path = tmp_path / "f"
     path.write_bytes(b"old")
-    with pytest.raises(InputError, match="File too large"):
+    with small_disk(), pytest.raises(InputError, match="File too large"):
         write_atomic(path, b"x" * 5000)
     assert names(tmp_path) == ["f"]
     assert path.read_bytes() == b"old"
@@ -285,9 +287,8 @@ def test_private_failure_leaves_nothing(tmp_path, monkeypatch, error):
     assert names(tmp_path) == []
 
 
-@pytest.mark.usefixtures("small_disk")
 def test_private_on_a_disk_that_runs_full(tmp_path):
-    with pytest.raises(InputError, match="File too large"):
+    with small_disk(), pytest.raises(InputError, match="File too large"):
         write_private(tmp_path / "key.pem", b"x" * 5000)
     assert names(tmp_path) == []
 
