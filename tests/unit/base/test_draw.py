@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import naive_base as naive
 import numpy as np
@@ -127,3 +129,17 @@ def test_kept_digest_is_over_int32_in_mask_order():
 
 def test_kept_digest_of_nothing():
     assert kept_digest([]) == hashlib.sha256(b"").hexdigest()
+
+
+def test_rows_in_parallel_are_the_rows_drawn_together():
+    """Kernels release the interpreter's lock, and a row depends on its coordinates alone."""
+    rows, columns = 24, 37
+
+    def row(index):
+        place = np.full(columns, index, dtype=np.int64)
+        return random_weights("parallel", 3, Precision(9, 7), "floor", place, np.arange(columns, dtype=np.int64))
+
+    with ThreadPoolExecutor(4, initializer=partial(np.seterr, over="ignore")) as pool:
+        drawn = list(pool.map(row, reversed(range(rows))))[::-1]
+    expected = [[naive.weight("parallel", 3, r, c, 9, 7, "floor") for c in range(columns)] for r in range(rows)]
+    assert [values.tolist() for values in drawn] == expected
