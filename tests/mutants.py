@@ -18,13 +18,14 @@ from typing import Any
 import naive
 import numpy as np
 from numpy.typing import NDArray
+from strategies import RULES
 
 from certify.base.mask import Mask
 from certify.base.prune import prune
 from certify.network.matrix import Matrix
 from certify.network.model import Box, Dense, Network
 from certify.network.reader import read_network
-from certify.network.steps import Clamp, Offset, Relu, Requantize, Sign, Step, Threshold
+from certify.network.steps import Clamp, Offset, Relu, Requantize, RequantizeQ31, Sign, Step, Threshold
 from certify.ticket import Ticket, find_ticket
 
 Document = dict[str, Any]
@@ -40,6 +41,12 @@ def _step_document(step: Step) -> Document:
             return {"op": "relu"}
         case Requantize(shift, rounding, zero_point):
             return {"op": "requantize", "shift": shift, "rounding": rounding, "zero_point": zero_point}
+        case RequantizeQ31(multiplier, shift, rule, zero_point, bits):
+            own = {
+                name: list(of) if isinstance(of, tuple) else of
+                for name, of in (("multiplier", multiplier), ("shift", shift))
+            }
+            return {"op": "requantize", **own, "rule": rule, "zero_point": zero_point, "precision_bits": bits}
         case Clamp(low, high):
             return {"op": "clamp", "low": low, "high": high}
         case Offset(value):
@@ -317,8 +324,9 @@ def _rounding(rng: random.Random, case: Case) -> Mutant:
         if step["op"] == "requantize"
     ]
     index, step = rng.choice(steps)
-    step["rounding"] = rng.choice([rule for rule in sorted(naive.ROUND) if rule != step["rounding"]])
-    return _edited(f"layers[{index}].then: {step['rounding']}", case, document)
+    name, rules = ("rule", RULES) if "rule" in step else ("rounding", sorted(naive.ROUND))
+    step[name] = rng.choice([rule for rule in rules if rule != step[name]])
+    return _edited(f"layers[{index}].then: {step[name]}", case, document)
 
 
 def _box(rng: random.Random, case: Case) -> Mutant:
@@ -365,11 +373,11 @@ def _intervals(layer: Document, low: Sequence[int], high: Sequence[int]) -> tupl
     constants = layer.get("constants", [])
     ends = list(zip([*low, *constants], [*high, *constants], strict=True))
     lows, highs = [], []
-    for row, bias in zip(layer["weights"], layer["bias"], strict=True):
+    for output, (row, bias) in enumerate(zip(layer["weights"], layer["bias"], strict=True)):
         least = bias + sum(min(w * a, w * b) for w, (a, b) in zip(row, ends, strict=True))
         most = bias + sum(max(w * a, w * b) for w, (a, b) in zip(row, ends, strict=True))
         for step in layer["then"]:
-            least, most = naive.apply_step(step, least), naive.apply_step(step, most)
+            least, most = naive.apply_step(step, least, output), naive.apply_step(step, most, output)
         lows.append(least)
         highs.append(most)
     return lows, highs

@@ -49,10 +49,39 @@ def bounds(document: dict, name: str) -> list[int]:
     return integers(bound | {"shape": [features]} if isinstance(bound, dict) else bound)
 
 
-def apply_step(step: dict, x: int) -> int:
+def float32(exact: Fraction) -> Fraction:
+    """The nearest number with 24 significant bits, the even one in a tie, whatever its exponent."""
+    unit = Fraction(1)
+    while abs(exact) >= unit * 2**24:
+        unit *= 2
+    while exact and abs(exact) < unit * 2**23:
+        unit /= 2
+    return round(exact / unit) * unit
+
+
+def multiply(step: dict, x: int) -> int:
+    """A requantization by a multiplier, each rule on exact fractions."""
+    real = Fraction(step["multiplier"], 2**31) * Fraction(2) ** -step["shift"]
+    match step["rule"]:
+        case "single":
+            return ROUND["half_up"](x * real)
+        case "double":
+            left, right = max(-step["shift"], 0), max(step["shift"], 0)
+            first = ROUND["half_up"](Fraction(x * 2**left * step["multiplier"], 2**31))
+            return ROUND["half_up"](Fraction(first, 2**right))
+        case "float32":
+            return round(float32(float32(Fraction(x)) * real))
+    raise AssertionError(step)
+
+
+def apply_step(step: dict, x: int, output: int = 0) -> int:
     match step["op"]:
         case "relu":
             return max(x, 0)
+        case "requantize" if "multiplier" in step:
+            own = {name: step[name] for name in ("multiplier", "shift")}
+            own |= {name: integers(value)[output] for name, value in own.items() if not isinstance(value, int)}
+            return multiply(step | own, x) + step.get("zero_point", 0)
         case "requantize":
             return ROUND[step["rounding"]](Fraction(x, 2 ** step["shift"])) + step.get("zero_point", 0)
         case "clamp":
@@ -74,10 +103,10 @@ def evaluate(document: dict, point: list[int] | tuple[int, ...]) -> list[int]:
         rows = integers(layer["weights"])
         biases = integers(layer.get("bias", [0] * len(rows)))
         outputs = []
-        for row, bias in zip(rows, biases, strict=True):
+        for output, (row, bias) in enumerate(zip(rows, biases, strict=True)):
             x = sum(weight * value for weight, value in zip(row, values, strict=True)) + bias
             for step in layer.get("then", []):
-                x = apply_step(step, x)
+                x = apply_step(step, x, output)
             outputs.append(x)
         values = outputs
     return values
@@ -88,7 +117,12 @@ def output_precision_bits(document: dict) -> int:
     for layer in document["layers"]:
         bits += layer["precision_bits"]
         for step in layer.get("then", []):
-            bits = 0 if step["op"] in {"step", "sign"} else bits - step.get("shift", 0)
+            if step["op"] in {"step", "sign"}:
+                bits = 0
+            elif "multiplier" in step:
+                bits = step.get("precision_bits", 0)
+            else:
+                bits -= step.get("shift", 0)
     return bits
 
 

@@ -38,6 +38,18 @@ def step(opcode: int, a: int, b: int, x: int) -> int:
             return 1 if x >= 0 else 0
         case Opcode.SIGN:
             return 1 if x >= 0 else -1
+        case Opcode.MULTIPLY:
+            return x * a
+        case Opcode.SIGNIFICANT:
+            return significant(x, a)
+
+
+def significant(x: int, bits: int) -> int:
+    """The nearest of the two neighbours with so many significant bits; in a tie the one with an even last bit."""
+    unit = 1
+    while abs(x) >= unit << bits:
+        unit *= 2
+    return round(Fraction(x, unit)) * unit
 
 
 def evaluate(program: Program, point: Sequence[int]) -> tuple[int, ...]:
@@ -50,7 +62,7 @@ def evaluate(program: Program, point: Sequence[int]) -> tuple[int, ...]:
             total = int(layer.bias[row])
             for entry in range(int(layer.start[row]), int(layer.start[row + 1])):
                 total += int(layer.values[entry]) * values[int(layer.columns[entry])]
-            for opcode, a, b, _ in layer.steps.tolist():
+            for opcode, a, b, _ in layer.steps[row % len(layer.steps)].tolist():
                 total = step(opcode, a, b, total)
             outputs.append(total)
         values = outputs
@@ -83,16 +95,18 @@ def layer(
     bias: Sequence[int] | None = None,
     constants: Sequence[int] = (),
     steps: Sequence[tuple[int, ...]] = (),
+    row_steps: Sequence[Sequence[tuple[int, ...]]] | None = None,
 ) -> Layer:
-    """A layer from {column: weight} for each row and steps of one to four numbers."""
-    padded = [(*step, 0, 0, 0)[:4] for step in steps]
+    """A layer from {column: weight} for each row and steps of one to four numbers, for all rows or for each."""
+    lists = [steps] if row_steps is None else row_steps
+    padded = [[(*step, 0, 0, 0)[:4] for step in own] for own in lists]
     return Layer(
         start=np.cumsum([0, *map(len, rows)], dtype=np.int64),
         columns=np.array([column for row in rows for column in row], dtype=np.int64),
         values=np.array([weight for row in rows for weight in row.values()], dtype=np.int64),
         bias=np.array(bias or [0] * len(rows), dtype=np.int64),
         constants=np.array(constants, dtype=np.int64),
-        steps=np.array(padded, dtype=np.int64).reshape(-1, 4),
+        steps=np.array(padded, dtype=np.int64).reshape(len(lists), -1, 4),
     )
 
 
@@ -106,6 +120,10 @@ def random_step(rng: random.Random) -> tuple[int, ...]:
             return opcode, rng.randint(-9, 9)
         case Opcode.RELU | Opcode.STEP | Opcode.SIGN:
             return (opcode,)
+        case Opcode.MULTIPLY:
+            return opcode, rng.randint(-5, 5)
+        case Opcode.SIGNIFICANT:
+            return opcode, rng.choice([1, 2, 3, 24])
         case _:
             return opcode, rng.choice([0, 1, 1, 2, 3, 5, 62]), rng.randint(-3, 3)
 
@@ -118,8 +136,9 @@ def random_layer(rng: random.Random, inputs: int, outputs: int) -> Layer:
     for _ in range(outputs):
         kept = [] if rng.random() < 0.2 else [column for column in columns if rng.random() < 0.7]
         rows.append({column: rng.randint(-3, 3) for column in kept})
-    steps = [random_step(rng) for _ in range(rng.randint(0, 3))]
-    return layer(rows, [rng.randint(-5, 5) for _ in rows], constants, steps)
+    count, bias = rng.randint(0, 3), [rng.randint(-5, 5) for _ in rows]
+    lists = [[random_step(rng) for _ in range(count)] for _ in range(rng.choice([1, 1, len(rows)]))]
+    return layer(rows, bias, constants, row_steps=lists)
 
 
 def random_program(rng: random.Random, inputs: int, outputs: int, depth: int) -> Program:

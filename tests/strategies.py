@@ -12,6 +12,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+RULES = ("single", "double", "float32")
 ROUNDINGS = ("floor", "half_up", "half_even", "half_away", "toward_zero")
 OPS = ("relu", "requantize", "clamp", "offset", "step", "sign")
 DTYPES = {
@@ -46,10 +47,32 @@ def either_form(draw: st.DrawFn, tensor: list[Any], *, encoded: bool = True) -> 
 
 
 @st.composite
-def steps(draw: st.DrawFn, *, ops: tuple[str, ...] = OPS, max_shift: int = 8, magnitude: int = 200) -> dict[str, Any]:
-    """One step, its integers up to `magnitude`."""
+def multiplications(draw: st.DrawFn, outputs: int | None = None) -> dict[str, Any]:
+    """A requantization by a multiplier, mostly a fraction near 1, with one for each output where they are known."""
+    multiplier = st.one_of(st.integers(2**30, 2**31 - 1), st.integers(1, 2**31 - 1), st.sampled_from([1, 2**30]))
+    fields: dict[str, Any] = {}
+    for name, values in (("multiplier", multiplier), ("shift", st.integers(-3, 6))):
+        alike = outputs is None or draw(st.booleans())
+        listed = st.lists(values, min_size=outputs or 0, max_size=outputs)
+        fields[name] = draw(values) if alike else draw(either_form(draw(listed)))
+    more = draw(st.sampled_from([{}, {"zero_point": -5}, {"precision_bits": 3}]))
+    return {"op": "requantize", "rule": draw(st.sampled_from(RULES))} | fields | more
+
+
+@st.composite
+def steps(
+    draw: st.DrawFn,
+    *,
+    ops: tuple[str, ...] = OPS,
+    max_shift: int = 8,
+    magnitude: int = 200,
+    outputs: int | None = None,
+) -> dict[str, Any]:
+    """One step, its integers up to `magnitude`; of a layer with so many outputs, where they are given."""
     number = st.integers(-magnitude, magnitude)
     op = draw(st.sampled_from(ops))
+    if op == "requantize" and draw(st.booleans()):
+        return draw(multiplications(outputs))
     if op == "requantize":
         step = {"op": op, "shift": draw(st.integers(0, max_shift)), "rounding": draw(st.sampled_from(ROUNDINGS))}
         return step | draw(st.sampled_from([{}, {"zero_point": draw(number)}]))
@@ -125,7 +148,7 @@ def layers(
         layer["bias"] = draw(either_form(bias, encoded=encoded))
     if extra or (constants and draw(st.booleans())):
         layer["constants"] = draw(either_form(extra, encoded=encoded))
-    following = draw(step_lists() if then is None else then)
+    following = draw(step_lists(outputs=outputs) if then is None else then)
     return layer | ({"then": following} if following or draw(st.booleans()) else {})
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.jit import kernel
+from solvers.jit import kernel, modular_kernel
 
 Words = NDArray[np.uint64]
 
@@ -39,7 +39,7 @@ def _multiply_high(a: Any, b: Any) -> Any:
     return a_high * b_high + (middle >> _32) + (other >> _32)
 
 
-@kernel
+@modular_kernel
 def _block(key: Words, c0: Any, c1: Any, c2: Any, out: Words) -> None:
     """Fill out: uint64[4] with the block of counter (c0, c1, c2, 0)."""
     c3 = _0

@@ -42,13 +42,14 @@ def layer_bounds(layer: Dense, low: Sequence[int], high: Sequence[int]) -> Layer
     lows = tuple(total + bias for total, bias in zip(sums_low, layer.bias, strict=True))
     highs = tuple(total + bias for total, bias in zip(sums_high, layer.bias, strict=True))
     magnitude = max((total + abs(bias) for total, bias in zip(sums_abs, layer.bias, strict=True)), default=0)
-    for a, b in zip(lows, highs, strict=True):
-        magnitude = max(magnitude, largest_intermediate(layer.steps, a, b))
+    steps = [layer.steps_of(output) for output in range(layer.outputs)]
+    for own, a, b in zip(steps, lows, highs, strict=True):
+        magnitude = max(magnitude, largest_intermediate(own, a, b))
     return LayerBounds(
         low=lows,
         high=highs,
-        output_low=tuple(apply_steps(layer.steps, value) for value in lows),
-        output_high=tuple(apply_steps(layer.steps, value) for value in highs),
+        output_low=tuple(map(apply_steps, steps, lows)),
+        output_high=tuple(map(apply_steps, steps, highs)),
         largest=max(magnitude, *map(abs, (0, *inputs_low, *inputs_high))),
     )
 

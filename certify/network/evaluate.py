@@ -41,5 +41,5 @@ def evaluate(network: Network, point: Sequence[int]) -> tuple[int, ...]:
             raise InputError(f"expected an integer from {low} to {high}, found {value}", f"point[{feature}]")
     values = [index(value) for value in point]
     for layer in network.layers:
-        values = [apply_steps(layer.steps, value) for value in accumulate(layer, values)]
+        values = [apply_steps(layer.steps_of(j), value) for j, value in enumerate(accumulate(layer, values))]
     return tuple(values)

@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from certify.network.matrix import Matrix
-from certify.network.steps import Step, precision_after
+from certify.network.steps import Step, channel_steps, precision_after
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Dense:
         precision_bits: k; a target's weights lie in [-2^k, 2^k], the set S_δ of Definition 4.
         bias: one integer per output, on the accumulator's scale.
         constants: values of the extra inputs appended after the layer's own, on the input's scale.
-        steps: applied in this order to every output.
+        steps: applied in this order to every output; one with a value for each output has as many as there are.
         name: for people; nothing depends on it.
     """
 
@@ -81,6 +81,10 @@ class Dense:
     def inputs(self) -> int:
         """How many inputs of its own, constants not counted."""
         return self.weights.shape[1] - len(self.constants)
+
+    def steps_of(self, output: int) -> tuple[Step, ...]:
+        """The steps of one output, each with one multiplier and shift."""
+        return channel_steps(self.steps, output)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -16,22 +16,21 @@ from certify.errors import InputError
 from certify.network import strict_json
 from certify.network.matrix import Int64Array, from_dense
 from certify.network.model import Box, Dense, Display, Network
-from certify.network.steps import ROUNDINGS, Clamp, Step
+from certify.network.rounding import ROUNDINGS, RULES
+from certify.network.step_form import PrecisionBits, StepForm, read_step
 from certify.network.tensors import DTYPES, MAX_DIMENSIONS, EncodedTensor, Table, Vector, read_table, read_vector
 
 FORMAT = "certify.network/1"
 MAX_BYTES = 2**26
-MAX_PRECISION_BITS = 60
 MAX_FEATURES = 2**24
 _STEPS = "clamp, offset, relu, requantize, sign or step"
 _CHOICES = {
     "rounding": ", ".join(ROUNDINGS),
+    "rule": ", ".join(RULES),
     "dtype": ", ".join(DTYPES),
     "op": f"dense, or as a step {_STEPS}",
 }
 _DECIMAL = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-
-PrecisionBits: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MAX_PRECISION_BITS)]
 
 
 class _Input(msgspec.Struct, forbid_unknown_fields=True):
@@ -54,7 +53,7 @@ class _Dense(msgspec.Struct, forbid_unknown_fields=True):
     weights: Table
     bias: Vector | msgspec.UnsetType = msgspec.UNSET
     constants: Vector | msgspec.UnsetType = msgspec.UNSET
-    then: list[Step] = msgspec.field(default_factory=list)
+    then: list[StepForm] = msgspec.field(default_factory=list)
     name: str = ""
 
 
@@ -75,7 +74,7 @@ def read_network(data: bytes) -> Network:
     document = strict_json.parse(data)
     _check_format(document)
     raw = strict_json.convert(document, _Network, _CHOICES)
-    box = _read_box(raw.input)
+    box = _read_box(raw.input, len(data))
     layers: list[Dense] = []
     for index, layer in enumerate(raw.layers):
         inputs = layers[-1].outputs if layers else box.features
@@ -94,10 +93,14 @@ def _check_format(document: Any) -> None:
         raise InputError(f'expected "{FORMAT}", found {shown}', "format")
 
 
-def _read_box(raw: _Input) -> Box:
+def _read_box(raw: _Input, file_size: int) -> Box:
     features = math.prod(raw.shape)
     if features > MAX_FEATURES:
         raise InputError(f"expected at most {MAX_FEATURES} features, found {features}", "input.shape")
+    if features > file_size:
+        # Every feature has a weight in the first row, and every weight takes a byte or more.
+        problem = f"expected weights for every feature, found {features} features in {file_size} bytes"
+        raise InputError(problem, "input.shape")
     low = _read_bounds(raw.low, raw.shape, "input.low")
     high = _read_bounds(raw.high, raw.shape, "input.high")
     for index, (a, b) in enumerate(zip(low, high, strict=True)):
@@ -145,11 +148,9 @@ def _read_dense(raw: _Dense, inputs: int, place: str) -> Dense:
     bias = _read_optional(raw.bias, f"{place}.bias")
     if not isinstance(raw.bias, msgspec.UnsetType) and len(bias) != outputs:
         raise InputError(f"expected one integer per output, {outputs}, found {len(bias)}", f"{place}.bias")
-    for index, step in enumerate(raw.then):
-        if isinstance(step, Clamp) and step.low > step.high:
-            raise InputError(f"expected low ≤ high, found {step.low} > {step.high}", f"{place}.then[{index}]")
+    steps = tuple(read_step(form, outputs, f"{place}.then[{index}]") for index, form in enumerate(raw.then))
     bias = bias or (0,) * outputs
-    return Dense(from_dense(weights), raw.precision_bits, bias, constants, tuple(raw.then), raw.name)
+    return Dense(from_dense(weights), raw.precision_bits, bias, constants, steps, raw.name)
 
 
 def _read_optional(raw: Vector | msgspec.UnsetType, place: str) -> tuple[int, ...]:

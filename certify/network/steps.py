@@ -1,23 +1,34 @@
 """The element-wise steps after a linear map: what each does to an integer, exactly.
 
 Every step is a monotone function of one integer, so an interval's image is spanned by the images of its end
-points. A step also says what it does to the precision bits, and how it reads on integers that are finer by a
-power of two: a ticket's accumulators are, and its steps are the target's rescaled (docs/proof.md, "The
-network": shift + log2 s, and offset and clamp bounds times s; a step that ends at its own scale ends at the
-target's).
+points. A requantization by a multiplier may have one multiplier for every output; `channel_steps` gives one
+output's own steps, and everything else here is about those.
+
+A step also says what it does to the precision bits, and how it reads on integers that are finer by a power of two:
+a ticket's accumulators are, and its steps are the target's rescaled (docs/proof.md, "The network": shift + log2 s,
+and offset and clamp bounds times s; a step that ends at its own scale ends at the target's).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, TypeAlias, get_args
+from typing import Annotated, TypeAlias, get_args
 
 import msgspec
 
-MAX_SHIFT = 1024
+from certify.network.rounding import (
+    Q31_BITS,
+    SIGNIFICANT_BITS,
+    Rounding,
+    Rule,
+    multiply_q31,
+    round_significant,
+    shift_right,
+)
 
-Rounding: TypeAlias = Literal["floor", "half_up", "half_even", "half_away", "toward_zero"]
-ROUNDINGS: tuple[Rounding, ...] = get_args(Rounding)
+MAX_SHIFT = 1024
+MIN_Q31_SHIFT = -Q31_BITS
+PerChannel: TypeAlias = int | tuple[int, ...]
 
 
 class Relu(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="relu"):
@@ -30,6 +41,24 @@ class Requantize(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fi
     shift: Annotated[int, msgspec.Meta(ge=0, le=MAX_SHIFT)]
     rounding: Rounding
     zero_point: int = 0
+
+
+class RequantizeQ31(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="requantize"):
+    """x · multiplier / 2^(31 + shift), rounded to an integer by the named rule; then zero_point is added.
+
+    Attributes:
+        multiplier: above 0 and below 2^31; one for all outputs, or one for each.
+        shift: from -31; one for all outputs, or one for each. A negative one multiplies by 2^-shift.
+        rule: see `multiply_q31`.
+        zero_point: added after rounding.
+        precision_bits: of the result, which has a scale of its own.
+    """
+
+    multiplier: PerChannel
+    shift: PerChannel
+    rule: Rule
+    zero_point: int = 0
+    precision_bits: int = 0
 
 
 class Clamp(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="clamp"):
@@ -53,28 +82,43 @@ class Sign(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="o
     """1 for x ≥ 0, else -1."""
 
 
-Step: TypeAlias = Relu | Requantize | Clamp | Offset | Threshold | Sign
-STEP_NAMES = tuple(str(kind.__struct_config__.tag) for kind in get_args(Step))
+Step: TypeAlias = Relu | Requantize | RequantizeQ31 | Clamp | Offset | Threshold | Sign
+STEP_NAMES = tuple(dict.fromkeys(str(kind.__struct_config__.tag) for kind in get_args(Step)))
 
 
-def shift_right(value: int, shift: int, rounding: Rounding) -> int:
-    """Return value / 2^shift rounded to an integer."""
-    if shift == 0:
-        return value
-    half = 1 << (shift - 1)
-    match rounding:
-        case "floor":
-            return value >> shift
-        case "half_up":
-            return (value + half) >> shift
-        case "half_even":
-            quotient = value >> shift
-            rest = value - (quotient << shift)
-            return quotient + (rest > half or (rest == half and quotient % 2 == 1))
-        case "half_away":
-            return (value + half) >> shift if value >= 0 else -((half - value) >> shift)
-        case "toward_zero":
-            return value >> shift if value >= 0 else -(-value >> shift)
+def channels(steps: Sequence[Step]) -> int | None:
+    """Return how many outputs the steps name something for, one by one; None where they name the same for all.
+
+    Raises:
+        ValueError: two of them name something for different numbers of outputs.
+    """
+    counts = {len(field) for step in steps for field in _per_channel(step)}
+    if len(counts) > 1:
+        raise ValueError(f"expected values for one number of outputs, found {sorted(counts)}")
+    return next(iter(counts), None)
+
+
+def _per_channel(step: Step) -> list[tuple[int, ...]]:
+    fields = (step.multiplier, step.shift) if isinstance(step, RequantizeQ31) else ()
+    return [field for field in fields if isinstance(field, tuple)]
+
+
+def channel_steps(steps: tuple[Step, ...], channel: int) -> tuple[Step, ...]:
+    """Return the steps of one output, each with one multiplier and shift."""
+    if not any(_per_channel(step) for step in steps):
+        return steps
+    return tuple(
+        msgspec.structs.replace(
+            step, multiplier=_of_channel(step.multiplier, channel), shift=_of_channel(step.shift, channel)
+        )
+        if isinstance(step, RequantizeQ31)
+        else step
+        for step in steps
+    )
+
+
+def _of_channel(field: PerChannel, channel: int) -> int:
+    return field if isinstance(field, int) else field[channel]
 
 
 def apply_step(step: Step, value: int) -> int:
@@ -84,6 +128,10 @@ def apply_step(step: Step, value: int) -> int:
             return max(value, 0)
         case Requantize(shift, rounding, zero_point):
             return shift_right(value, shift, rounding) + zero_point
+        case RequantizeQ31(int(multiplier), int(shift), rule, zero_point):
+            return multiply_q31(value, multiplier, shift, rule) + zero_point
+        case RequantizeQ31():
+            raise TypeError("expected the steps of one output, found a multiplier or shift for each")
         case Clamp(low, high):
             return min(max(value, low), high)
         case Offset(offset):
@@ -110,6 +158,9 @@ def largest_intermediate(steps: Sequence[Step], low: int, high: int) -> int:
                 largest = max(largest, max(abs(low), abs(high)) + (1 << shift), abs(zero_point))
             case Requantize(_, _, zero_point):
                 largest = max(largest, abs(zero_point))
+            case RequantizeQ31(int(multiplier), int(shift), rule, zero_point):
+                magnitude = max(abs(low), abs(high))
+                largest = max(largest, _largest_of_q31(magnitude, multiplier, shift, rule), abs(zero_point))
             case Clamp(clamp_low, clamp_high):
                 largest = max(largest, abs(clamp_low), abs(clamp_high))
             case Offset(value):
@@ -119,12 +170,24 @@ def largest_intermediate(steps: Sequence[Step], low: int, high: int) -> int:
     return largest
 
 
+def _largest_of_q31(magnitude: int, multiplier: int, shift: int, rule: Rule) -> int:
+    """Return a bound on all numbers met while `multiply_q31` runs on values up to this magnitude."""
+    if rule == "float32":
+        product = round_significant(magnitude) * multiplier
+        largest = product + (product >> (SIGNIFICANT_BITS - 1))
+    else:
+        largest = (magnitude << max(-shift, 0)) * multiplier
+    return max(largest, multiplier << max(-shift, 0)) + (1 << (Q31_BITS + max(shift, 0)))
+
+
 def precision_after(steps: Sequence[Step], precision_bits: int) -> int:
     """Return the precision bits of what the steps leave, from those of the accumulator."""
     for step in steps:
         match step:
             case Requantize(shift):
                 precision_bits -= shift
+            case RequantizeQ31():
+                precision_bits = step.precision_bits
             case Threshold() | Sign():
                 precision_bits = 0
     return precision_bits
@@ -133,13 +196,18 @@ def precision_after(steps: Sequence[Step], precision_bits: int) -> int:
 def rescale(steps: Sequence[Step], finer_bits: int) -> tuple[tuple[Step, ...], int]:
     """Return the same steps for integers that are finer by 2^finer_bits, and how much finer their results are.
 
-    For every integer x: rescaled(x · 2^finer_bits) = steps(x) · 2^left, where (rescaled, left) is returned.
+    For every integer x: rescaled(x · 2^finer_bits) = steps(x) · 2^left, where (rescaled, left) is returned. The rules
+    of a multiplier round at fixed places (`double` and `float32` twice), so the finer bits, all zero, are shifted out
+    before it and the multiplication is the target's own.
     """
     rescaled: list[Step] = []
     for step in steps:
         match step:
             case Requantize(shift, rounding, zero_point):
                 rescaled.append(Requantize(shift + finer_bits, rounding, zero_point))
+                finer_bits = 0
+            case RequantizeQ31():
+                rescaled += [Requantize(finer_bits, "floor"), step] if finer_bits else [step]
                 finer_bits = 0
             case Clamp(low, high):
                 rescaled.append(Clamp(low << finer_bits, high << finer_bits))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import TypeAlias
 
 import numpy as np
 
@@ -19,12 +20,23 @@ from certify.network.bounds import network_bounds
 from certify.network.compare import common_scale, same_values
 from certify.network.evaluate import evaluate
 from certify.network.model import Dense, Network
-from certify.network.steps import Clamp, Offset, Relu, Requantize, Rounding, Sign, Step, Threshold
+from certify.network.rounding import Q31_BITS, SIGNIFICANT_BITS, Rounding, Rule
+from certify.network.steps import (
+    Clamp,
+    Offset,
+    Relu,
+    Requantize,
+    RequantizeQ31,
+    Sign,
+    Step,
+    Threshold,
+    channels,
+)
 from solvers.grid.program import MAX_SHIFT, Layer, Opcode, Program
 from solvers.grid.search import find_difference, sample
 from solvers.grid.sweep import MAX_POINTS, SweepError, sweep
 
-SAFE_BITS = 60
+SAFE_BITS = 62
 SEARCH_POINTS = 512
 SEARCH_WORK = 2**30
 EXACT_WORK = 2**20
@@ -137,10 +149,15 @@ def _multiplications(target: Network, other: Network) -> int:
 def _programs(target: Network, other: Network) -> tuple[Program, Program]:
     left_shift, right_shift = common_scale(target, other)
     # Both run on the target's box, so that is where both are bounded.
-    return _program(target, left_shift), _program(replace(other, input=target.input), right_shift)
+    return program(target, left_shift), program(replace(other, input=target.input), right_shift)
 
 
-def _program(network: Network, output_shift: int) -> Program:
+def program(network: Network, output_shift: int = 0) -> Program:
+    """Return the network as a program of `solvers.grid`, its outputs to be shifted left by `output_shift`.
+
+    Raises:
+        TooWideError: on the network's box a number may leave the machine word.
+    """
     if output_shift > MAX_SHIFT:
         raise TooWideError(f"outputs {output_shift} bits apart, the sweep holds {MAX_SHIFT}")
     bounds = network_bounds(network)
@@ -152,25 +169,31 @@ def _program(network: Network, output_shift: int) -> Program:
 
 
 def _layer(layer: Dense) -> Layer:
-    steps = [row for step in layer.steps for row in _step(step)]
+    lists = [layer.steps] if channels(layer.steps) is None else map(layer.steps_of, range(layer.outputs))
+    steps = [[row for step in own for row in _step(step)] for own in lists]
     return Layer(
         start=layer.weights.start,
         columns=layer.weights.columns,
         values=layer.weights.values,
         bias=np.array(layer.bias, dtype=np.int64),
         constants=np.array(layer.constants, dtype=np.int64),
-        steps=np.array(steps, dtype=np.int64).reshape(len(steps), 4),
+        steps=np.array(steps, dtype=np.int64).reshape(len(steps), len(steps[0]), 4),
     )
 
 
-def _step(step: Step) -> Sequence[tuple[int, int, int, int]]:
+_Row: TypeAlias = tuple[int, int, int, int]
+
+
+def _step(step: Step) -> Sequence[_Row]:
     match step:
         case Relu():
             return [(Opcode.RELU, 0, 0, 0)]
         case Requantize(shift, rounding, zero_point):
-            if shift > MAX_SHIFT:
-                raise TooWideError(f"a shift by {shift} bits, the sweep holds {MAX_SHIFT}")
-            return [(_SHIFTS[rounding], shift, zero_point, 0)]
+            return [_shift(rounding, shift, zero_point)]
+        case RequantizeQ31(int(multiplier), int(shift), rule, zero_point):
+            return _multiply(multiplier, shift, rule, zero_point)
+        case RequantizeQ31():
+            raise TypeError("expected the steps of one output, found a multiplier or shift for each")
         case Clamp(low, high):
             return [(Opcode.CLAMP, low, high, 0)]
         case Offset(value):
@@ -179,3 +202,23 @@ def _step(step: Step) -> Sequence[tuple[int, int, int, int]]:
             return [(Opcode.STEP, 0, 0, 0)]
         case Sign():
             return [(Opcode.SIGN, 0, 0, 0)]
+
+
+def _shift(rounding: Rounding, shift: int, zero_point: int) -> _Row:
+    if shift > MAX_SHIFT:
+        raise TooWideError(f"a shift by {shift} bits, the sweep holds {MAX_SHIFT}")
+    return _SHIFTS[rounding], shift, zero_point, 0
+
+
+def _multiply(multiplier: int, shift: int, rule: Rule, zero_point: int) -> list[_Row]:
+    """The rows that do what `multiply_q31` does."""
+    factor = (Opcode.MULTIPLY, multiplier, 0, 0)
+    match rule:
+        case "single":
+            return [factor, _shift("half_up", Q31_BITS + shift, zero_point)]
+        case "double":
+            first = (Opcode.MULTIPLY, multiplier << max(-shift, 0), 0, 0)
+            return [first, _shift("half_up", Q31_BITS, 0), _shift("half_up", max(shift, 0), zero_point)]
+        case "float32":
+            float_bits = (Opcode.SIGNIFICANT, SIGNIFICANT_BITS, 0, 0)
+            return [float_bits, factor, float_bits, _shift("half_even", Q31_BITS + shift, zero_point)]

@@ -169,10 +169,12 @@ def _next_box(pair: Pair) -> tuple[tuple[int, ...], tuple[int, ...]]:
     The steps are monotone, so mapped end points span what they leave. The ticket's accumulators are the target's
     times 2^scale_bits, as the obligations prove, and its end points are mapped by its own steps.
     """
-    for accumulator in (*pair.accumulator_low, *pair.accumulator_high):
-        ours = apply_steps(pair.target.steps, accumulator) << pair.left_bits
-        if apply_steps(pair.output.steps, accumulator << pair.scale_bits) != ours:
-            raise NotApplicableError(f"condition 5: pair {pair.index}: the next layer's boxes differ")
-    low = tuple(apply_steps(pair.target.steps, value) for value in pair.accumulator_low)
-    high = tuple(apply_steps(pair.target.steps, value) for value in pair.accumulator_high)
-    return low, high
+    ends: tuple[list[int], list[int]] = ([], [])
+    for output, accumulators in enumerate(zip(pair.accumulator_low, pair.accumulator_high, strict=True)):
+        ours, theirs = pair.target.steps_of(output), pair.output.steps_of(output)
+        for side, accumulator in zip(ends, accumulators, strict=True):
+            end = apply_steps(ours, accumulator)
+            if apply_steps(theirs, accumulator << pair.scale_bits) != end << pair.left_bits:
+                raise NotApplicableError(f"condition 5: pair {pair.index}: the next layer's boxes differ")
+            side.append(end)
+    return tuple(ends[0]), tuple(ends[1])

@@ -1,6 +1,7 @@
 """A program as the kernel reads it: one straight line of rows, each with its steps as rows of numbers.
 
-Every opcode becomes one or two rows of two kinds, a clamp or a rounding shift:
+Every opcode becomes one or two rows. Products and significant bits are rows of their own kinds; all others become
+a clamp or a rounding shift:
 
     ((x + addend + ((x >> shift) & odd) + ((x >> 63) & negative)) >> shift) + zero_point
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from solvers.grid.kernel import CLAMP, LANES, ROUND, Flat, Int64Array
+from solvers.grid.kernel import CLAMP, LANES, MULTIPLY, ROUND, SIGNIFICANT, Flat, Int64Array
 from solvers.grid.program import Layer, Opcode, Program
 
 _LARGEST = 2**63 - 1
@@ -26,15 +27,16 @@ def flatten(program: Program) -> Flat:
     first_row = program.inputs + len(constants)
     rows = [layer.rows for layer in program.layers]
     starts = [np.diff(layer.start) for layer in program.layers]
-    steps = [_step_rows(layer) for layer in program.layers]
-    steps_to = np.cumsum([len(own) for own in steps], dtype=np.int64)
+    steps = [own for layer in program.layers for own in _step_rows(layer)]
+    ends = np.cumsum([0, *map(len, steps)], dtype=np.int64)
+    own = _steps_of_rows(program)
     return Flat(
         start=np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(np.concatenate(starts))]),
         nodes=_nodes_read(program, first_row),
         weights=np.concatenate([layer.values for layer in program.layers]),
         bias=np.concatenate([layer.bias for layer in program.layers]),
-        steps_from=np.repeat(np.concatenate([np.zeros(1, dtype=np.int64), steps_to[:-1]]), rows),
-        steps_to=np.repeat(steps_to, rows),
+        steps_from=ends[own],
+        steps_to=ends[own + 1],
         steps=np.concatenate(steps),
         constants=constants,
         inputs=program.inputs,
@@ -86,9 +88,23 @@ def _nodes_read(program: Program, first_row: int) -> Int64Array:
     return np.concatenate(nodes)
 
 
-def _step_rows(layer: Layer) -> Int64Array:
-    rows = [row for opcode, a, b, _ in layer.steps.tolist() for row in _lower(Opcode(opcode), a, b)]
-    return np.array(rows, dtype=np.int64).reshape(-1, 6)
+def _step_rows(layer: Layer) -> list[Int64Array]:
+    """Return the rows of `Flat.steps` of each of the layer's lists of steps."""
+    lowered = (
+        [row for opcode, a, b, _ in steps for row in _lower(Opcode(opcode), a, b)] for steps in layer.steps.tolist()
+    )
+    return [np.array(rows, dtype=np.int64).reshape(-1, 6) for rows in lowered]
+
+
+def _steps_of_rows(program: Program) -> Int64Array:
+    """Return int64[rows]: which list of steps each row runs, all layers' lists counted on."""
+    chosen: list[Int64Array] = []
+    first = 0
+    for layer in program.layers:
+        variants = layer.steps.shape[0]
+        chosen.append(first + (np.zeros(layer.rows, dtype=np.int64) if variants == 1 else np.arange(layer.rows)))
+        first += variants
+    return np.concatenate(chosen)
 
 
 def _lower(opcode: Opcode, a: int, b: int) -> list[tuple[int, ...]]:
@@ -104,6 +120,10 @@ def _lower(opcode: Opcode, a: int, b: int) -> list[tuple[int, ...]]:
             return [_round(63, zero_point=1)]
         case Opcode.SIGN:  # -1 or 0, then -1 - 1 + 1 or 0 + 1
             return [_round(63), _round(0, negative=-1, zero_point=1)]
+        case Opcode.MULTIPLY:
+            return [(MULTIPLY, a, 0, 0, 0, 0)]
+        case Opcode.SIGNIFICANT:
+            return [(SIGNIFICANT, a, 0, 0, 0, 0)]
         case _:
             return [_lower_shift(opcode, a, b)]
 

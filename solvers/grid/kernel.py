@@ -2,7 +2,7 @@
 
 A program arrives as a straight line (`flat.py` writes it): its values are numbered nodes, the inputs first, then
 the constants of all layers, then the rows of all layers in order, so that a row reads only nodes before its own.
-There are no layers left and no opcodes: each step is one of two rows of numbers (`ROUND`, `CLAMP`).
+There are no layers left and no opcodes: each step is a row of numbers of one of four kinds.
 
 Points are evaluated LANES at a time. The work array is int64[nodes, LANES], and every innermost loop runs over
 the lanes of one node with the same weight or step, which is the form that compilers turn into vector instructions.
@@ -10,7 +10,7 @@ Lanes beyond the last point repeat some point of the same set, so nothing is com
 
 Array bounds and int64 ranges are not checked here: the shapes are by `Layer` and `Program`, the box by the
 wrappers in `sweep.py` and `search.py`, and the ranges by whoever made the programs (`program.py`). What the
-kernels read, LANES and the two step codes stand in this file because numba's cache on disk is keyed by it: were
+kernels read, LANES and the step codes stand in this file because numba's cache on disk is keyed by it: were
 they elsewhere, a change of them would leave stale machine code behind.
 """
 
@@ -28,6 +28,8 @@ Int64Array = NDArray[np.int64]
 LANES = 64
 ROUND = 0
 CLAMP = 1
+MULTIPLY = 2
+SIGNIFICANT = 3
 
 
 class Flat(NamedTuple):
@@ -39,8 +41,9 @@ class Flat(NamedTuple):
         weights: int64[entries].
         bias: int64[rows].
         steps_from, steps_to: int64[rows]; row r runs the steps steps_from[r] to steps_to[r].
-        steps: int64[steps, 6], (CLAMP, low, high, 0, 0, 0) or (ROUND, shift, addend, odd, negative, zero_point);
-            the latter is ((x + addend + ((x >> shift) & odd) + ((x >> 63) & negative)) >> shift) + zero_point.
+        steps: int64[steps, 6], a kind and its numbers, 0 where it has fewer: CLAMP, low, high; MULTIPLY, factor;
+            SIGNIFICANT, bits, half-even; or ROUND, shift, addend, odd, negative, zero_point, which is
+            ((x + addend + ((x >> shift) & odd) + ((x >> 63) & negative)) >> shift) + zero_point.
         constants: int64[constants]: what the nodes inputs to first_row hold.
         inputs: how many nodes are a point's.
         first_row: the first computed node.
@@ -63,12 +66,32 @@ class Flat(NamedTuple):
 
 
 @kernel
+def _round_significant(x: int, bits: int) -> int:
+    """Return x rounded half-even to so many significant bits."""
+    excess = 0
+    while abs(x) >> excess >= 1 << bits:
+        excess += 1
+    if excess == 0:
+        return x
+    half = 1 << (excess - 1)
+    return (x + half - 1 + ((x >> excess) & 1)) >> excess << excess
+
+
+@kernel
 def _run_step(steps: Int64Array, step: int, work: Int64Array, node: int) -> None:
     """Replace the lanes of one node by what one step makes of them."""
     if steps[step, 0] == CLAMP:
         low, high = steps[step, 1], steps[step, 2]
         for lane in range(LANES):
             work[node, lane] = min(max(work[node, lane], low), high)
+    elif steps[step, 0] == MULTIPLY:
+        factor = steps[step, 1]
+        for lane in range(LANES):
+            work[node, lane] *= factor
+    elif steps[step, 0] == SIGNIFICANT:
+        bits = steps[step, 1]
+        for lane in range(LANES):
+            work[node, lane] = _round_significant(work[node, lane], bits)
     else:
         shift, addend, odd = steps[step, 1], steps[step, 2], steps[step, 3]
         negative, zero_point = steps[step, 4], steps[step, 5]

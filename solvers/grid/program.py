@@ -1,7 +1,8 @@
 """What a network is to this package: sparse integer matrices, each followed by element-wise steps.
 
 A program is a chain of layers. A layer appends its constants to the values it is given, multiplies by a matrix in
-compressed sparse rows, adds its bias, and runs the same steps on every accumulator. All numbers are int64.
+compressed sparse rows, adds its bias, and runs steps on every accumulator, the same on all rows or others on each.
+All numbers are int64.
 
 Not checked here: that no product, sum, addend or step leaves int64 on the points that a program is run on. The
 caller guarantees it (`certify.proof` does, with interval bounds in Python integers); a program for which it does
@@ -43,6 +44,10 @@ class Opcode(IntEnum):
     """1 for x ≥ 0, else 0."""
     SIGN = 9
     """1 for x ≥ 0, else -1."""
+    MULTIPLY = 10
+    """x · a."""
+    SIGNIFICANT = 11
+    """x rounded half-even to a significant bits, 1 to 62, at any exponent."""
 
 
 SHIFTS = frozenset(opcode for opcode in Opcode if opcode.name.startswith("SHIFT_RIGHT"))
@@ -60,10 +65,11 @@ class Layer:
         values: int64[entries]; a stored zero is an entry like any other.
         bias: int64[rows].
         constants: int64[constants], appended to the layer's inputs.
-        steps: int64[steps, 4], rows (opcode, a, b, c), applied in this order to every accumulator.
+        steps: int64[1 or rows, steps, 4]: for all rows or for each, (opcode, a, b, c), applied in this order.
 
     Raises:
-        ValueError: a wrong dtype or shape, sizes that disagree, an unknown opcode, a shift outside 0..62.
+        ValueError: a wrong dtype or shape, sizes that disagree, an unknown opcode, a shift outside 0..62, significant
+            bits outside 1..62.
     """
 
     start: Int64Array
@@ -94,13 +100,16 @@ class Layer:
             raise ValueError(f"start: expected to rise from 0 to {entries}, found {self.start.tolist()}")
 
     def _check_steps(self) -> None:
-        if self.steps.shape[1] != 4:
-            raise ValueError(f"steps: expected rows of 4, found {self.steps.shape[1]}")
-        for opcode, a, _, _ in self.steps.tolist():
+        variants, _, width = self.steps.shape
+        if variants not in {1, self.rows} or width != 4:
+            raise ValueError(f"steps: expected (1 or {self.rows}, steps, 4), found {self.steps.shape}")
+        for opcode, a, _, _ in self.steps.reshape(-1, 4).tolist():
             if opcode not in set(Opcode):
                 raise ValueError(f"steps: expected an opcode from 0 to {max(Opcode)}, found {opcode}")
             if opcode in SHIFTS and not 0 <= a <= MAX_SHIFT:
                 raise ValueError(f"steps: expected a shift from 0 to {MAX_SHIFT}, found {a}")
+            if opcode == Opcode.SIGNIFICANT and not 1 <= a <= MAX_SHIFT:
+                raise ValueError(f"steps: expected 1 to {MAX_SHIFT} significant bits, found {a}")
 
     @property
     def rows(self) -> int:
@@ -108,7 +117,7 @@ class Layer:
         return len(self.bias)
 
 
-_DIMENSIONS = {"start": 1, "columns": 1, "values": 1, "bias": 1, "constants": 1, "steps": 2}
+_DIMENSIONS = {"start": 1, "columns": 1, "values": 1, "bias": 1, "constants": 1, "steps": 3}
 
 
 @dataclass(frozen=True, eq=False)

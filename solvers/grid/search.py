@@ -29,9 +29,7 @@ def find_difference(left: Program, right: Program, points: Int64Array) -> int | 
         ValueError: programs that cannot be compared, or points of another shape or dtype.
     """
     check_comparable(left, right)
-    if points.dtype != np.int64 or points.ndim != 2 or points.shape[1] != left.inputs:
-        found = f"{points.dtype}{list(points.shape)}"
-        raise ValueError(f"expected int64[n, {left.inputs}] points, found {found}")
+    _check_points(left, points)
     left_flat, right_flat = flatten(left), flatten(right)
     left_work, right_work = work_array(left_flat), work_array(right_flat)
     size = points_per_chunk(left_flat, right_flat)
@@ -41,6 +39,33 @@ def find_difference(left: Program, right: Program, points: Int64Array) -> int | 
         if index >= 0:
             return first + int(index)
     return None
+
+
+def activations(program: Program, points: Int64Array) -> Int64Array:
+    """Return int64[n, rows of all layers]: what every row gives, its steps done, on int64[n, inputs] points.
+
+    That no value leaves int64 on these points is not checked here; `program.py` says who does.
+
+    Raises:
+        ValueError: points of another shape or dtype.
+    """
+    _check_points(program, points)
+    flat = flatten(program)
+    work = work_array(flat)
+    found = np.empty((len(points), len(flat.bias)), dtype=np.int64)
+    for first in range(0, len(points), kernel.LANES):
+        block = points[first : first + kernel.LANES]
+        # Idle lanes keep points of the block before, or 0.
+        work[: program.inputs, : len(block)] = block.T
+        kernel.evaluate(flat, work)
+        found[first : first + len(block)] = work[flat.first_row :, : len(block)].T
+    return found
+
+
+def _check_points(program: Program, points: Int64Array) -> None:
+    if points.dtype != np.int64 or points.ndim != 2 or points.shape[1] != program.inputs:
+        found = f"{points.dtype}{list(points.shape)}"
+        raise ValueError(f"expected int64[n, {program.inputs}] points, found {found}")
 
 
 def sample(low: Sequence[int], high: Sequence[int], count: int, seed: int) -> Int64Array:

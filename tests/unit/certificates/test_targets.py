@@ -13,7 +13,8 @@ import pytest
 
 from certify.network.evaluate import evaluate
 from certify.network.reader import read_network
-from certify.network.steps import Clamp, Relu, Requantize, shift_right
+from certify.network.rounding import shift_right
+from certify.network.steps import Clamp, Relu, Requantize
 
 FOLDER = Path(__file__).resolve().parents[3] / "certificates" / "targets"
 

@@ -8,7 +8,7 @@ import naive
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import documents
+from strategies import documents, step_lists
 
 from certify.errors import InputError
 from certify.network.compare import check_comparable, common_scale, same_values
@@ -96,7 +96,11 @@ def test_equal_integers_of_different_precision_are_different_values():
     assert same_values(left, right, (0,), (0,))
 
 
-@given(st.data(), documents(max_inputs=1, max_outputs=2), documents(max_inputs=1, max_outputs=2))
+@given(
+    st.data(),
+    documents(max_inputs=1, max_outputs=2),
+    documents(max_inputs=1, max_outputs=2, then=step_lists()),
+)
 def test_values_are_compared_as_the_oracle_does(data, a, b):
     outputs = len(naive.integers(a["layers"][-1]["weights"]))
     rows = naive.integers(b["layers"][-1]["weights"])

@@ -206,8 +206,8 @@ BAD: dict[str, tuple[bytes, str, str]] = {
     "bias a number": (put("layers.0.bias", 1), "layers[0].bias", "int"),
     "unknown step": (put("layers.0.then.0.op", "gelu"), "layers[0].then[0].op", "relu, requantize"),
     "step without op": (put("layers.0.then.0", {}), "layers[0].then[0]", "`op`"),
-    "negative shift": (put("layers.0.then.1.shift", -1), "layers[0].then[1].shift", ">= 0"),
-    "shift of 1025": (put("layers.0.then.1.shift", 1025), "layers[0].then[1].shift", "<= 1024"),
+    "negative shift": (put("layers.0.then.1.shift", -1), "layers[0].then[1].shift", "from 0 to 1024, found -1"),
+    "shift of 1025": (put("layers.0.then.1.shift", 1025), "layers[0].then[1].shift", "from 0 to 1024, found 1025"),
     "wrong rounding": (
         put("layers.0.then.1.rounding", "nearest"),
         "layers[0].then[1].rounding",
@@ -283,6 +283,7 @@ def claim(path: str, *shape: int) -> bytes:
 # Sizes that must be refused before anything of that size is made.
 HUGE: dict[str, tuple[bytes, str, str]] = {
     "2^40 features": (put("input.shape", [2**40]), "input.shape", f"found {2**40}"),
+    "2^24 features": (put("input.shape", [2**24]), "input.shape", f"found {2**24} features in"),
     "2^31 · 2^31 features": (put("input.shape", [2**31, 2**31]), "input.shape", f"found {2**62}"),
     "2^32 · 2^32 features": (put("input.shape", [2**32, 2**32]), "input.shape", f"found {2**64}"),
     "features beyond what can be printed": (put("input.shape", [2**62] * 400), "input.shape", "<= 8"),

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from strategies import DTYPES, ROUNDINGS, documents, encode
+from strategies import DTYPES, ROUNDINGS, RULES, documents, encode
 
 from certify.errors import InputError
 from certify.network.reader import read_network
@@ -32,9 +32,12 @@ READER_ONLY = {
     "a bound per feature": r"input\.(low|high): expected one integer per feature, .*",
     "encoded bounds of a known shape": r"input\.(low|high)\.shape: expected one dimension, .*",
     "low ≤ high in the box": r"input\.(low|high).*: expected low ≤ high, .*",
+    "one per output": r".*\.then\[\d+\]\.(multiplier|shift): expected one integer, or one per output, .*",
+    "encoded multipliers in range": r".*\.then\[\d+\]\.(multiplier|shift)\[\d+\]: expected an integer from .*",
     "low ≤ high in a clamp": r"layers\[\d+\]\.then\[\d+\]: expected low ≤ high, .*",
     "bytes for the shape": r".*\.data: expected \d+ bytes for .*",
     "features": r"input\.shape: expected at most \d+ features, .*",
+    "weights for the features": r"input\.shape: expected weights for every feature, .*",
     "elements": r".*\.shape: expected at most \d+ elements, .*",
 }
 
@@ -127,6 +130,16 @@ ACCEPTED = {
     ),
 }
 
+MULTIPLY = {"op": "requantize", "multiplier": 2**30, "shift": 4, "rule": "single"}
+ACCEPTED |= {
+    "a multiplier": then(MULTIPLY),
+    "a multiplier per output": then(MULTIPLY | {"multiplier": [1, 2**31 - 1]}),
+    "encoded multipliers": then(MULTIPLY | {"multiplier": encode([1, 2**31 - 1], "int32")}),
+    "a shift per output": then(MULTIPLY | {"shift": [-31, 1024]}),
+    "encoded shifts": then(MULTIPLY | {"shift": encode([-31, 3], "int8")}),
+    "every field of a multiplier": then(MULTIPLY | {"zero_point": -128, "precision_bits": 60}),
+}
+ACCEPTED |= {f"rule {name}": then(MULTIPLY | {"rule": name}) for name in RULES}
 ACCEPTED |= {f"rounding {name}": then({"op": "requantize", "shift": 1, "rounding": name}) for name in ROUNDINGS}
 ACCEPTED |= {f"dtype {name}": layer(bias=encode([0, 1], name)) for name in DTYPES}
 
@@ -184,6 +197,30 @@ REFUSED = {
     "wrong rounding": (then({"op": "requantize", "shift": 1, "rounding": "Floor"}), None),
     "no rounding": (then({"op": "requantize", "shift": 1}), None),
     "a multiplier": (then({"op": "requantize", "shift": 1, "rounding": "floor", "multiplier": 3}), None),
+    "a multiplier without a rule": (then({"op": "requantize", "shift": 1, "multiplier": 3}), None),
+    "a multiplier without a shift": (then({"op": "requantize", "rule": "single", "multiplier": 3}), None),
+    "a rule without a multiplier": (then({"op": "requantize", "shift": 1, "rule": "single"}), None),
+    "a rule beside a rounding": (then({"op": "requantize", "shift": 1, "rounding": "floor", "rule": "single"}), None),
+    "precision bits of a shift": (
+        then({"op": "requantize", "shift": 1, "rounding": "floor", "precision_bits": 1}),
+        None,
+    ),
+    "shifts without a multiplier": (then({"op": "requantize", "shift": [1, 1], "rounding": "floor"}), None),
+    "another rule": (then(MULTIPLY | {"rule": "Single"}), None),
+    "a multiplier of 0": (then(MULTIPLY | {"multiplier": 0}), None),
+    "a negative multiplier": (then(MULTIPLY | {"multiplier": -1}), None),
+    "a multiplier of 2^31": (then(MULTIPLY | {"multiplier": 2**31}), None),
+    "a multiplier of 0 among others": (then(MULTIPLY | {"multiplier": [1, 0]}), None),
+    "a shift of -32": (then(MULTIPLY | {"shift": -32}), None),
+    "a shift of 1025 by a multiplier": (then(MULTIPLY | {"shift": [4, 1025]}), None),
+    "multipliers in a table": (then(MULTIPLY | {"multiplier": encode([[1, 2]])}), None),
+    "a multiplier as text": (then(MULTIPLY | {"multiplier": "3"}), None),
+    "61 precision bits of a step": (then(MULTIPLY | {"precision_bits": 61}), None),
+    "an encoded multiplier of 0": (then(MULTIPLY | {"multiplier": encode([1, 0])}), "encoded multipliers in range"),
+    "an encoded shift of -32": (then(MULTIPLY | {"shift": encode([4, -32])}), "encoded multipliers in range"),
+    "a multiplier too few": (then(MULTIPLY | {"multiplier": [1]}), "one per output"),
+    "an encoded shift too many": (then(MULTIPLY | {"shift": encode([1, 2, 3])}), "one per output"),
+    "no multipliers": (then(MULTIPLY | {"multiplier": []}), "one per output"),
     "unknown dtype": (layer(bias={"shape": [2], "dtype": "float32", "data": ""}), None),
     "uint64": (layer(bias={"shape": [2], "dtype": "uint64", "data": "A" * 22 + "=="}), None),
     "base64 with white space": (layer(bias={"shape": [2], "dtype": "int8", "data": "AA A="}), None),
@@ -224,6 +261,7 @@ REFUSED = {
     "encoded weights of 2^28 + 1 rows": (layer(weights=empty(2**28 + 1, 1)), None),
     "encoded weights of three dimensions": (layer(weights=empty(2, 2, 1)), None),
     "2^24 + 1 features": (box(shape=[2**24 + 1]), None),
+    "2^24 features without weights": (box(shape=[2**24]), "weights for the features"),
     "2^24 · 2 features": (box(shape=[2**24, 2]), "features"),
     "2^28 · 2 elements": (layer(weights={"shape": [2**28, 2], "dtype": "int8", "data": ""}), "elements"),
 }
@@ -268,6 +306,7 @@ KEYS = ["op", "name", "bias", "constants", "then", "shift", "low", "scale", "sha
 FULL = changed(
     input=EXAMPLE["input"] | {"low": [-16, -3], "scale": "0.5", "zero_point": 3},
     layers=[
+        ACCEPTED["every field of a multiplier"]["layers"][0],
         ACCEPTED["every step"]["layers"][0] | {"name": "a", "weights": [[3, -16, 1], [0, 7, 1]], "constants": [1]},
         EXAMPLE["layers"][1],
     ],
@@ -276,6 +315,7 @@ FULL = changed(
 FULL_ENCODED = box(low=encode([-16, -3]), high=encode([16, 3], "uint16")) | {
     "layers": [
         LAYER | {"weights": encode([[3, -16, 1], [0, 7, 1]]), "bias": encode([0, 256]), "constants": encode([1])},
+        ACCEPTED["encoded multipliers"]["layers"][0],
         EXAMPLE["layers"][1],
     ]
 }

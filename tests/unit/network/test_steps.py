@@ -7,27 +7,31 @@ import naive
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import ROUNDINGS, step_lists, steps
+from strategies import ROUNDINGS, RULES, multiplications, step_lists, steps
 
+from certify.network.rounding import multiply_q31, round_significant, shift_right
+from certify.network.step_form import StepForm, read_step
 from certify.network.steps import (
     Clamp,
     Offset,
     Relu,
     Requantize,
+    RequantizeQ31,
     Sign,
     Step,
     Threshold,
     apply_step,
     apply_steps,
+    channel_steps,
+    channels,
     largest_intermediate,
     precision_after,
     rescale,
-    shift_right,
 )
 
 
 def as_steps(written: list[dict]) -> list[Step]:
-    return msgspec.convert(written, list[Step])
+    return [read_step(form, 1, "step") for form in msgspec.convert(written, list[StepForm])]
 
 
 def apply_naive(written: list[dict], x: int) -> int:
@@ -121,6 +125,20 @@ def test_rescale_by_hand(step, rescaled, left):
     assert rescale([step], 3) == ((rescaled,), left)
 
 
+@pytest.mark.parametrize("rule", RULES)
+def test_a_multiplier_is_rescaled_by_an_exact_shift_before_it(rule):
+    step = RequantizeQ31(2**30 + 1, 4, rule, 9, 2)
+    assert rescale([step, Offset(1)], 3) == ((Requantize(3, "floor"), step, Offset(1)), 0)
+    assert rescale([step], 0) == ((step,), 0)
+
+
+def test_a_longer_shift_alone_would_fail_for_rules_that_round_twice():
+    """Why a multiplier is not rescaled as a shift is."""
+    for rule in ("double",):
+        ours, longer = RequantizeQ31(2**30 + 1, 4, rule), RequantizeQ31(2**30 + 1, 7, rule)
+        assert any(apply_step(longer, x << 3) != apply_step(ours, x) for x in range(-500, 501))
+
+
 @pytest.mark.parametrize("rounding", ROUNDINGS)
 def test_unscaled_shifts_would_fail(rounding):
     """Why rescaling matters: the target's own shift on finer integers gives other results nearly everywhere."""
@@ -145,9 +163,28 @@ def test_precision_after(steps_, bits):
     assert precision_after(steps_, 9) == bits
 
 
+def met_by_multiplying(x: int, multiplier: int, shift: int, rule: str) -> list[int]:
+    """Every number that `multiply_q31` by machine meets."""
+    if rule == "float32":
+        rounded = round_significant(x)
+        product = rounded * multiplier
+        result = round_significant(product)
+        half = 1 << max(30 + shift, 0)
+        return [multiplier, rounded, product, product + abs(result - product), result, result + half, half]
+    if rule == "single":
+        product, half = x * multiplier, 1 << max(30 + shift, 0)
+        return [multiplier, product, half, product + half]
+    factor = multiplier << max(-shift, 0)
+    high = (x * factor + 2**30) >> 31
+    half = 1 << max(shift - 1, 0)
+    return [factor, x * factor, x * factor + 2**30, high, half, high + half]
+
+
 def intermediates(step: Step, x: int) -> list[int]:
     """Every number that computing the step by machine meets: operands, addends, shifted values, remainders."""
     result = apply_step(step, x)
+    if isinstance(step, RequantizeQ31):
+        return [x, result, step.zero_point, *met_by_multiplying(x, step.multiplier, step.shift, step.rule)]
     if not isinstance(step, Requantize) or step.shift == 0:
         operands = [getattr(step, name) for name in step.__struct_fields__]
         return [x, result, *(operand for operand in operands if isinstance(operand, int))]
@@ -186,3 +223,66 @@ def test_largest_intermediate_bounds_everything_met(written, low, size):
 )
 def test_largest_intermediate_by_hand(steps_, low, high, largest):
     assert largest_intermediate(steps_, low, high) == largest
+
+
+# Worked by hand: M = 3/4 (3·2^29 / 2^31). x·M at 2 and -2 is a tie, half-up goes to 2 and -1, half-even to 2 and -2.
+BY_HAND = {"single": [-1, -1, 0, 1, 2, 2], "double": [-1, -1, 0, 1, 2, 2], "float32": [-2, -1, 0, 1, 2, 2]}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_multiplier_by_hand(rule):
+    step = RequantizeQ31(3 << 29, 0, rule)
+    assert [apply_step(step, x) for x in (-2, -1, 0, 1, 2, 3)] == BY_HAND[rule]
+
+
+@pytest.mark.parametrize(
+    ("rule", "x", "multiplier", "shift", "expected"),
+    [
+        pytest.param("single", 1, 2**30, 1, 0, id="single: a quarter"),
+        pytest.param("double", 1, 2**30, 1, 1, id="double: a quarter rounds to a half, and that to one"),
+        pytest.param("double", -1, 2**30, 1, 0, id="double: half-up of -1/2"),
+        pytest.param("double", -1, 2**30, -1, -1, id="double: a left shift comes first"),
+        pytest.param("single", 5, 2**30, -31, 5 << 30, id="the largest left shift"),
+        pytest.param("float32", 2**24 + 1, 2**30, -1, 2**24, id="float32: the accumulator's last bit is lost"),
+        pytest.param("float32", 2**24 + 3, 2**30, -1, 2**24 + 4, id="float32: a tie goes to the even one"),
+        pytest.param("float32", -(2**24) - 3, 2**30, -1, -(2**24) - 4, id="float32: below zero too"),
+        pytest.param("float32", 2**24 - 1, 2**31 - 1, -7, (2**24 - 1) << 7, id="float32: the product is rounded"),
+        pytest.param("single", 2**24 - 1, 2**31 - 1, -7, 2**31 - 2**7 - 1, id="single: it is not"),
+        pytest.param("single", 2**40, 2**31 - 1, 1024, 0, id="the largest right shift"),
+    ],
+)
+def test_rules_differ_where_they_say(rule, x, multiplier, shift, expected):
+    assert multiply_q31(x, multiplier, shift, rule) == expected
+
+
+@given(multiplications(), st.integers(-600, 600) | st.integers(-(2**33), 2**33) | st.integers(-(2**70), 2**70))
+def test_multipliers_are_the_oracles(written, x):
+    [step] = as_steps([written])
+    assert apply_step(step, x) == naive.apply_step(written, x)
+
+
+@given(multiplications(), st.integers(-(2**33), 2**33), st.integers(0, 2**10))
+def test_multipliers_are_monotone(written, low, more):
+    [step] = as_steps([written])
+    assert apply_step(step, low) <= apply_step(step, low + more)
+
+
+def test_steps_of_one_output():
+    step = RequantizeQ31((2**30, 2**31 - 1), (1, 2), "single", 3)
+    assert channels([Relu(), step]) == 2
+    assert channel_steps((Relu(), step), 1) == (Relu(), RequantizeQ31(2**31 - 1, 2, "single", 3))
+    mixed = RequantizeQ31(2**30, (1, 2), "single")
+    assert channel_steps((mixed,), 0) == (RequantizeQ31(2**30, 1, "single"),)
+    alike = (Relu(), RequantizeQ31(2**30, 1, "single"))
+    assert channels(alike) is None
+    assert channel_steps(alike, 5) is alike
+
+
+def test_steps_for_different_numbers_of_outputs_are_none():
+    with pytest.raises(ValueError, match=r"one number of outputs, found \[2, 3\]"):
+        channels([RequantizeQ31(2**30, (1, 2), "single"), RequantizeQ31(2**30, (1, 2, 3), "single")])
+
+
+def test_a_multiplier_for_each_output_is_not_applied_to_one():
+    with pytest.raises(TypeError, match="steps of one output"):
+        apply_step(RequantizeQ31((2**30,), 0, "single"), 1)

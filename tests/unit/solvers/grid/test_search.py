@@ -9,7 +9,7 @@ import pytest
 
 from solvers.grid import flat
 from solvers.grid.program import Program
-from solvers.grid.search import _high_product, find_difference, sample, splitmix64
+from solvers.grid.search import _high_product, activations, find_difference, sample, splitmix64
 
 LEAST, MOST = -(2**63), 2**63 - 1
 MASK = 2**64 - 1
@@ -128,6 +128,7 @@ def test_a_box_without_features():
         pytest.param(([0], [1], -1, 0), "found -1 and 0", id="negative count"),
         pytest.param(([0], [1], 1, -1), "found 1 and -1", id="negative seed"),
         pytest.param(([0], [1], 1, 2**64), "a seed of 64 bits", id="long seed"),
+        pytest.param(([0], [1], 1, 2**64 + 1), "a seed of 64 bits", id="longer seed"),
         pytest.param(([1], [0], 1, 0), "low ≤ high", id="empty box"),
     ],
 )
@@ -140,7 +141,7 @@ def test_the_first_difference_against_the_oracle(monkeypatch):
     monkeypatch.setattr(flat, "_CHUNK_OPERATIONS", 1)
     rng = random.Random("searches")
     found = []
-    for _ in range(80):
+    for _ in range(160):
         left, right = (naive.random_program(rng, 3, 1, 2) for _ in range(2))
         points = sample([-4] * 3, [4] * 3, 70, rng.randrange(2**64))
         differing = [index for index, point in enumerate(points.tolist()) if naive.differ(left, right, point)]
@@ -170,11 +171,27 @@ def test_points_of_any_layout():
     assert find_difference(left, right, points[:0]) is None
 
 
+@pytest.mark.parametrize("count", [0, 1, 63, 64, 65, 130])
+def test_activations_are_what_every_row_gives(count):
+    rng = random.Random(f"activations of {count}")
+    for _ in range(4):
+        program = naive.random_program(rng, 3, 2, 3)
+        points = sample([-4] * 3, [4] * 3, count, rng.randrange(2**64))[:count]
+        until = [Program(3, program.layers[: depth + 1], 0) for depth in range(3)]
+        expected = [[value for part in until for value in naive.evaluate(part, point)] for point in points.tolist()]
+        found = activations(program, points)
+        assert (found.dtype, found.shape) == (np.int64, (count, sum(layer.rows for layer in program.layers)))
+        assert found.tolist() == expected
+
+
 @pytest.mark.parametrize(
     ("points", "problem"),
     [
         pytest.param(np.zeros((3, 2), dtype=np.int32), r"found int32\[3, 2\]", id="narrow"),
+        pytest.param(np.zeros((3, 2)), r"found float64\[3, 2\]", id="floating"),
+        pytest.param(np.zeros((3, 2, 1), dtype=np.int64), r"found int64\[3, 2, 1\]", id="three dimensions"),
         pytest.param(np.zeros((3, 1), dtype=np.int64), r"found int64\[3, 1\]", id="too few features"),
+        pytest.param(np.zeros((3, 3), dtype=np.int64), r"found int64\[3, 3\]", id="too many features"),
         pytest.param(np.zeros(2, dtype=np.int64), r"found int64\[2\]", id="one point alone"),
     ],
 )
@@ -182,6 +199,8 @@ def test_points_refused(points, problem):
     program = naive.point_detector((0, 0), 1)
     with pytest.raises(ValueError, match=problem):
         find_difference(program, program, points)
+    with pytest.raises(ValueError, match=problem):
+        activations(program, points)
 
 
 def test_incomparable_programs_are_refused():

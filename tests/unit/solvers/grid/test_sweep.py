@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import random
 import signal
@@ -96,6 +97,11 @@ def test_the_ends_of_boxes(low, high, points):
     clamped = Program(1, (naive.layer([{0: 1}], steps=[(Opcode.CLAMP, LEAST, high[0] - 1)]),), 0)
     if high[0] > LEAST:
         assert sweep(IDENTITY, clamped, low, high) == Sweep(points, tuple(high))
+
+
+def test_what_a_sweep_saw_stays():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        sweep(IDENTITY, IDENTITY, [0], [1]).difference = (0,)
 
 
 def test_a_point_without_features():
