@@ -3,7 +3,7 @@
 Kumar and Natale (arXiv:2508.11020), Lemmas 5 to 7 and Theorem 1. Every input of a layer gets its own block of
 hidden units (pruning makes the first matrix block-diagonal). For inputs ≥ 0 the block's units with u > 0 carry the
 weight w: Σ v·u = w on the scale of products; for inputs ≤ 0 those with u < 0 do. A half that the input's range
-excludes needs no units. Every output takes its own subset of each block.
+excludes needs no units. Every output takes its own subset of each block, one of the fewest units that do it.
 
 Two ways to share out the units. *Grown* blocks: an input's block ends at the unit with which the last of its
 weights is reached, and the next input's begins there. *Fixed* blocks have the same number of units each, as in the
@@ -36,7 +36,7 @@ from certify.network.bounds import network_bounds
 from certify.network.matrix import Int64Array
 from certify.network.model import Dense, Network
 from certify.ticket.failure import Failure, cause_of, explain
-from solvers.subset_sum import Solutions, WorkLimitError, solve
+from solvers.subset_sum import Solutions, WorkLimitError, fewest, solve
 
 FIRST_LOOK = 16
 MAX_BLOCK = 1 << 12
@@ -169,27 +169,47 @@ def _search_layer(layer: _Layer) -> tuple[Mask, Mask]:
 
 def _search_block(layer: _Layer, column: int, start: int, failures: list[Failure]) -> _Block:
     """Return one input's block, whose first unit is `start`; append what it cannot reach to `failures`."""
-    outputs = layer.targets.shape[0]
-    most = layer.block_width if layer.block_width is not None else MAX_BLOCK
-    chosen = np.zeros((outputs, most), dtype=np.bool_)
-    used = 0
-    halves = [name for name, needed in (("+", layer.positive), ("-", layer.negative)) if needed[column]]
-    for half in halves:
-        open_outputs = np.flatnonzero(layer.targets[:, column])
-        looked = min(most, FIRST_LOOK)
-        while len(open_outputs):
-            items = _products(layer, column, half, open_outputs, start, looked)
-            solutions = _solve(items, layer, column, open_outputs)
-            chosen[open_outputs, :looked] |= solutions.chosen
-            used = max(used, int(solutions.prefix.max()))
-            missing = solutions.prefix < 0
-            if looked == most:
-                failures += _failures(layer, column, half, open_outputs[missing], items[missing])
-                break
-            open_outputs = open_outputs[missing]
-            looked = min(most, 2 * looked)
-    units = used if layer.block_width is None else most
+    outputs = np.flatnonzero(layer.targets[:, column])
+    needed = (("+", layer.positive), ("-", layer.negative))
+    subsets = {
+        half: _search_half(layer, column, half, outputs, start, failures) for half, inputs in needed if inputs[column]
+    }
+    units = max((_units(chosen) for chosen in subsets.values()), default=0)
+    if layer.block_width is not None:
+        units = layer.block_width
+    chosen = np.zeros((layer.targets.shape[0], units), dtype=np.bool_)
+    for half, subset in subsets.items():
+        if not failures:
+            items = _products(layer, column, half, outputs, start, units)
+            chosen[outputs] |= fewest(items, layer.targets[outputs, column], subset[:, :units])
     return _Block(units, *np.nonzero(chosen))
+
+
+def _search_half(
+    layer: _Layer, column: int, half: str, outputs: Int64Array, start: int, failures: list[Failure]
+) -> NDArray[np.bool_]:
+    """Return bool[outputs, units]: for each the subset that is reached first, looking at ever more units."""
+    most = layer.block_width if layer.block_width is not None else MAX_BLOCK
+    chosen = np.zeros((len(outputs), most), dtype=np.bool_)
+    missing = np.arange(len(outputs))
+    looked = min(most, FIRST_LOOK)
+    while len(missing):
+        items = _products(layer, column, half, outputs[missing], start, looked)
+        solutions = _solve(items, layer, column, outputs[missing])
+        chosen[missing, :looked] = solutions.chosen
+        reached = solutions.prefix >= 0
+        missing = missing[~reached]
+        if looked == most:
+            failures += _failures(layer, column, half, outputs[missing], items[~reached])
+            break
+        looked = min(most, 2 * looked)
+    return chosen
+
+
+def _units(chosen: NDArray[np.bool_]) -> int:
+    """Return how many units there are up to the last one that is taken."""
+    taken = np.flatnonzero(chosen.any(axis=0))
+    return int(taken[-1]) + 1 if len(taken) else 0
 
 
 def _solve(items: Int64Array, layer: _Layer, column: int, outputs: Int64Array) -> Solutions:

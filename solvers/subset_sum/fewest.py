@@ -1,0 +1,88 @@
+"""The kernel: subsets of the fewest items, by the same bitsets with a level for every number of items.
+
+Level c after i items holds the sums of c distinct ones among them: level(c, i) is level(c, i - 1), and level(c - 1,
+i - 1) shifted by item i. Levels are filled in their order, so the first that reaches the target has the fewest items.
+Where the levels end without it, nothing is said: the instance keeps the subset that it had.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from solvers.jit import kernel
+
+_1 = np.uint64(1)
+
+
+@kernel
+def _or_shifted(before: Any, after: Any, words: int, shift: int) -> None:
+    """Set after |= before shifted by `shift` bits, either way, within the row."""
+    whole, bits = shift >> 6, np.uint64(shift & 63)
+    rest = np.uint64(64) - bits
+    for word in range(max(0, -whole), min(words, words - whole)):
+        after[word + whole] |= before[word] << bits
+    if bits == np.uint64(0):
+        return
+    for word in range(max(0, -whole - 1), min(words, words - whole - 1)):
+        after[word + whole + 1] |= before[word] >> rest
+
+
+@kernel
+def _has(row: Any, position: Any) -> bool:
+    return bool((row[position >> 6] >> np.uint64(position & 63)) & _1)
+
+
+@kernel
+def _fill_level(items: Any, level: int, words: Any, table: Any) -> None:
+    """Fill table[level, i] for every i from the level below."""
+    table[level, 0, :words] = 0
+    for index in range(len(items)):
+        after = table[level, index + 1]
+        after[:words] = table[level, index, :words]
+        if items[index] != 0:
+            _or_shifted(table[level - 1, index], after, words, items[index])
+
+
+@kernel
+def _walk_back(items: Any, table: Any, level: int, position: Any, chosen: Any) -> None:
+    """Mark the items of a sum that the level holds after all items."""
+    chosen[:] = False
+    for index in range(len(items) - 1, -1, -1):
+        if level > 0 and not _has(table[level, index], position):
+            chosen[index] = True
+            position -= items[index]
+            level -= 1
+
+
+@kernel
+def _fewest_one(items: Any, target: int, table: Any, chosen: Any) -> None:
+    """Replace the subset in `chosen` by one of the fewest items, unless it has no more than they."""
+    negative, positive = np.int64(0), np.int64(0)
+    for item in items:
+        negative += min(item, 0)
+        positive += max(item, 0)
+    words = ((positive - negative) >> 6) + 1
+    position = target - negative
+    table[0, :, :words] = 0
+    table[0, :, -negative >> 6] = _1 << np.uint64(-negative & 63)
+    for level in range(1, min(np.count_nonzero(chosen), table.shape[0])):
+        _fill_level(items, level, words, table)
+        if _has(table[level, len(items)], position):
+            _walk_back(items, table, level, position, chosen)
+            return
+
+
+@kernel
+def fewest_all(items: Any, targets: Any, table: Any, chosen: Any) -> None:
+    """Take every instance's subset to the fewest items, as far as the table has levels.
+
+    Args:
+        items: int64[instances, n].
+        targets: int64[instances].
+        table: uint64[levels + 1, n + 1, words], overwritten; enough words for any instance's range of sums.
+        chosen: bool[instances, n], a subset that sums to the target for each; replaced by a smaller one.
+    """
+    for instance in range(len(targets)):
+        _fewest_one(items[instance], targets[instance], table, chosen[instance])
