@@ -43,3 +43,21 @@ class TicketNotFoundError(CertifyError):
 
 class DisagreementError(CertifyError):
     """Two ways to decide the same question gave different answers: a defect of this program."""
+
+
+class ReaderMissingError(CertifyError):
+    """A model cannot be read because a package that is an extra is not installed.
+
+    Attributes:
+        package: what could not be imported.
+        extra: the extra of `certify` that brings it.
+    """
+
+    def __init__(self, package: str, extra: str) -> None:
+        self.package = package
+        self.extra = extra
+        super().__init__(f"expected the package {package} to be installed: pip install 'certify[{extra}]'")
+
+    def __reduce__(self) -> tuple[type[ReaderMissingError], tuple[str, str]]:
+        """Come whole out of a worker process."""
+        return type(self), (self.package, self.extra)
