@@ -5,12 +5,14 @@ The networks here are small enough for `naive` to walk their whole grid.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import mutants
 import naive
 import pytest
 from mutants import dense, network
 
-from certify.network.steps import Relu
+from certify.network.steps import Relu, rescale
 from certify.proof import refutation
 from certify.proof.claim import Verdict
 from certify.proof.obligations import obligations
@@ -73,3 +75,16 @@ def edges(target, ticket):
     """How many edges of second matrices stand in the obligations."""
     items = [obligations(pair) for pair in pair_up(target, ticket)]
     return sum(len(item.weights.u) + len(item.biases.u) for item in items)
+
+
+def finer_ticket(target, finer_bits):
+    """A plain ticket whose products are finer than the target's weights by 2^finer_bits."""
+    layers = []
+    input_bits = 0
+    for layer in target.layers:
+        hidden, output = mutants.plain_pair(layer, input_bits)
+        steps, left = rescale(layer.steps, input_bits + finer_bits)
+        weights = replace(hidden.weights, values=hidden.weights.values << finer_bits)
+        layers += [replace(hidden, weights=weights, precision_bits=finer_bits), replace(output, steps=steps)]
+        input_bits = left
+    return replace(target, layers=tuple(layers))

@@ -16,16 +16,20 @@ from dataclasses import dataclass
 
 from certify.network.compare import common_scale
 from certify.network.model import Dense, Network
-from certify.proof.refutation import step_terms
+from certify.network.steps import RequantizeQ31
+from certify.proof.formulas import step_terms
 from certify.proof.structure import UNFED, Pair
-from solvers.smt import session, terms
+from solvers.smt import session
 from solvers.smt.session import Outcome
-from solvers.smt.terms import Formula, Term
+from solvers.smt.terms import Z3
+from solvers.smt.vocabulary import Formula, Term, Vocabulary
 
 NEURONS_PER_LAYER = 10
 NETWORK_MAX_EDGES = 2_000
 NETWORK_MAX_RELUS = 32
 NETWORK_RLIMIT = 3_000_000
+# Two sides' multipliers and roundings are hard to see for equal: a second or two, then that is recorded.
+MULTIPLIERS_RLIMIT = 500_000
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,26 @@ def sample(outputs: int, most: int = NEURONS_PER_LAYER) -> tuple[int, ...]:
     return tuple(index * (outputs - 1) // (most - 1) for index in range(most))
 
 
+def sampled(pairs: Sequence[Pair]) -> list[tuple[Pair, int]]:
+    """Return the neurons that are asked about, as pair and output."""
+    return [(pair, output) for pair in pairs for output in sample(pair.target.outputs)]
+
+
 def check_neuron(pair: Pair, output: int, rlimit: int) -> Outcome:
-    """Ask z3 for an input on which one neuron's accumulators differ.
+    """Ask z3 for an input on which one neuron's accumulators differ."""
+    return session.check(neuron_formulas(Z3, pair, output), rlimit)
+
+
+def check_network(target: Network, ticket: Network, pairs: Sequence[Pair], rlimit: int | None = None) -> Outcome:
+    """Ask z3 for a grid point on which the networks' outputs differ; the model names it x0, x1, …"""
+    if rlimit is None:
+        multiplied = any(isinstance(step, RequantizeQ31) for layer in target.layers for step in layer.steps)
+        rlimit = MULTIPLIERS_RLIMIT if multiplied else NETWORK_RLIMIT
+    return session.check(network_formulas(Z3, target, ticket, pairs), rlimit)
+
+
+def neuron_formulas(words: Vocabulary, pair: Pair, output: int) -> list[Formula]:
+    """Return what holds together only for an input on which one neuron's accumulators differ.
 
     p and q are free in their ranges, which allows more than x's ReLUs do; a formula refuted so holds for them too.
     """
@@ -53,36 +75,36 @@ def check_neuron(pair: Pair, output: int, rlimit: int) -> Outcome:
     inputs: list[_Input] = []
     bounds: list[Formula] = []
     for column, (low, high) in enumerate(zip(pair.low, pair.high, strict=True)):
-        p, q = terms.variable(f"p{column}"), terms.variable(f"q{column}")
-        inputs.append(_Input(terms.subtract(p, q), p, q))
-        bounds.append(terms.within(p, max(low, 0) << scale, max(high, 0) << scale))
-        bounds.append(terms.within(q, max(-high, 0) << scale, max(-low, 0) << scale))
-    ticket = _row(pair.output, output, hidden_terms(pair, inputs))
-    target_inputs = [terms.times(1 << pair.weight_bits, value.x) for value in inputs]
-    target_inputs += [terms.times(1 << pair.scale_bits, terms.constant(value)) for value in pair.target.constants]
-    bias = terms.times(1 << pair.scale_bits, terms.constant(pair.target.bias[output]))
-    target = terms.total([_row(pair.target, output, target_inputs), bias])
-    return session.check([*bounds, terms.differ(ticket, target)], rlimit)
+        p, q = words.variable(f"p{column}"), words.variable(f"q{column}")
+        inputs.append(_Input(words.subtract(p, q), p, q))
+        bounds.append(words.within(p, max(low, 0) << scale, max(high, 0) << scale))
+        bounds.append(words.within(q, max(-high, 0) << scale, max(-low, 0) << scale))
+    ticket = _row(words, pair.output, output, hidden_terms(words, pair, inputs))
+    target_inputs = [words.times(1 << pair.weight_bits, value.x) for value in inputs]
+    target_inputs += [words.times(1 << pair.scale_bits, words.constant(value)) for value in pair.target.constants]
+    bias = words.times(1 << pair.scale_bits, words.constant(pair.target.bias[output]))
+    target = words.total([_row(words, pair.target, output, target_inputs), bias])
+    return [*bounds, words.differ(ticket, target)]
 
 
-def hidden_terms(pair: Pair, inputs: Sequence[_Input]) -> list[Term]:
+def hidden_terms(words: Vocabulary, pair: Pair, inputs: Sequence[_Input]) -> list[Term]:
     """Return what every hidden unit carries: u·p or |u|·q, by the lemmas; σ(u·c) on constant lines; 0 unfed."""
     carried: list[Term] = []
     for column, u in zip(pair.unit_input.tolist(), pair.unit_weight.tolist(), strict=True):
         if column == UNFED:
-            carried.append(terms.constant(0))
+            carried.append(words.constant(0))
         elif column < len(inputs):
-            carried.append(terms.times(abs(u), inputs[column].q if u < 0 else inputs[column].p))
+            carried.append(words.times(abs(u), inputs[column].q if u < 0 else inputs[column].p))
         else:
-            line = terms.constant(pair.hidden.constants[column - len(inputs)])
-            carried.append(terms.relu(terms.times(u, line)))
+            line = words.constant(pair.hidden.constants[column - len(inputs)])
+            carried.append(words.relu(words.times(u, line)))
     return carried
 
 
-def _row(layer: Dense, output: int, inputs: Sequence[Term]) -> Term:
+def _row(words: Vocabulary, layer: Dense, output: int, inputs: Sequence[Term]) -> Term:
     """Return Σ weight·input over what the row keeps."""
     columns, weights = layer.weights.row(output)
-    return terms.total([terms.times(w, inputs[c]) for c, w in zip(columns, weights, strict=True)])
+    return words.total([words.times(w, inputs[c]) for c, w in zip(columns, weights, strict=True)])
 
 
 def is_small(target: Network, ticket: Network) -> bool:
@@ -92,53 +114,62 @@ def is_small(target: Network, ticket: Network) -> bool:
     return edges <= NETWORK_MAX_EDGES and relus <= NETWORK_MAX_RELUS
 
 
-def check_network(target: Network, ticket: Network, pairs: Sequence[Pair], rlimit: int = NETWORK_RLIMIT) -> Outcome:
-    """Ask z3 for a grid point on which the networks' outputs differ; the model names it x0, x1, …"""
+def network_formulas(words: Vocabulary, target: Network, ticket: Network, pairs: Sequence[Pair]) -> list[Formula]:
+    """Return what holds together only for a grid point x0, x1, … on which the networks' outputs differ."""
     box = target.input
-    known = _Definitions()
-    target_out = [terms.variable(f"x{index}") for index in range(box.features)]
+    known = _Definitions(words)
+    target_out = [words.variable(f"x{index}") for index in range(box.features)]
     ticket_out: Sequence[Term] = target_out
-    bounds = [terms.within(term, low, high) for term, low, high in zip(target_out, box.low, box.high, strict=True)]
+    bounds = [words.within(term, low, high) for term, low, high in zip(target_out, box.low, box.high, strict=True)]
     for pair in pairs:
         inputs = [known.split(term) for term in ticket_out]
-        carried = hidden_terms(pair, inputs)
-        sums = [_row(pair.output, output, carried) for output in range(pair.output.outputs)]
-        ticket_out = [known.name(step_terms(pair.output.steps, known.name(total))) for total in sums]
-        sums = _accumulator_terms(pair.target, target_out)
-        target_out = [known.name(step_terms(pair.target.steps, known.name(total))) for total in sums]
+        carried = hidden_terms(words, pair, inputs)
+        sums = [_row(words, pair.output, output, carried) for output in range(pair.output.outputs)]
+        ticket_out = known.after_steps(pair, pair.output, pair.scale_bits, sums)
+        target_out = known.after_steps(pair, pair.target, 0, _accumulator_terms(words, pair.target, target_out))
     left_bits, right_bits = common_scale(target, ticket)
     differences = [
-        terms.differ(terms.times(1 << left_bits, left), terms.times(1 << right_bits, right))
+        words.differ(words.times(1 << left_bits, left), words.times(1 << right_bits, right))
         for left, right in zip(target_out, ticket_out, strict=True)
     ]
-    return session.check([*bounds, *known.equations, terms.any_of(differences)], rlimit)
+    return [*bounds, *known.equations, words.any_of(differences)]
 
 
 class _Definitions:
     """Variables that stand for terms, and the equations that say so.
 
-    With the lemma x = p - q beside the definitions of p and q, z3 sees without a case for every sign that both
+    With the lemma x = p - q beside the definitions of p and q, a solver sees without a case for every sign that both
     networks compute the same sums.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, words: Vocabulary) -> None:
+        self.words = words
         self.equations: list[Formula] = []
 
     def name(self, term: Term) -> Term:
         """Return a new variable equal to the term."""
-        variable = terms.variable(f"y{len(self.equations)}")
-        self.equations.append(terms.equal(variable, term))
+        variable = self.words.variable(f"y{len(self.equations)}")
+        self.equations.append(self.words.equal(variable, term))
         return variable
 
     def split(self, x: Term) -> _Input:
         """Return x with p = σ(x) and q = σ(-x), and the proved lemma x = p - q."""
-        p, q = self.name(terms.relu(x)), self.name(terms.relu(terms.minus(x)))
-        self.equations.append(terms.equal(x, terms.subtract(p, q)))
+        p, q = self.name(self.words.relu(x)), self.name(self.words.relu(self.words.minus(x)))
+        self.equations.append(self.words.equal(x, self.words.subtract(p, q)))
         return _Input(x, p, q)
 
+    def after_steps(self, pair: Pair, layer: Dense, finer_bits: int, sums: Sequence[Term]) -> list[Term]:
+        """Return the outputs of one of the pair's layers whose accumulators are finer than the target's by 2^bits."""
+        outputs = []
+        for output, total in enumerate(sums):
+            low, high = (end[output] << finer_bits for end in (pair.accumulator_low, pair.accumulator_high))
+            outputs.append(self.name(step_terms(self.words, layer.steps_of(output), self.name(total), low, high)))
+        return outputs
 
-def _accumulator_terms(layer: Dense, values: Sequence[Term]) -> list[Term]:
-    inputs = [*values, *(terms.constant(value) for value in layer.constants)]
+
+def _accumulator_terms(words: Vocabulary, layer: Dense, values: Sequence[Term]) -> list[Term]:
+    inputs = [*values, *(words.constant(value) for value in layer.constants)]
     return [
-        terms.total([_row(layer, output, inputs), terms.constant(bias)]) for output, bias in enumerate(layer.bias)
+        words.total([_row(words, layer, output, inputs), words.constant(bias)])
+        for output, bias in enumerate(layer.bias)
     ]

@@ -12,7 +12,10 @@ weight  for one output, one input and one half: ∀p in P: Σ v·(u·p) = 2^r·(
 bias    for one output: Σ v·σ(u·c) over the constant lines = s·(b + Σ w·constant) (condition 3). A unit that keeps
         no input is the constant σ(0), and its edges stand here too
 steps   for one layer: ∀a within its accumulators: the ticket's steps on s·a give the target's on a, rescaled.
-        this holds for every rule (docs/proof.md); here z3 is asked
+        This holds for every rule (docs/proof.md); here z3 is asked. A multiplier is the target's own, once the
+        ticket's finer bits are shifted out: up to there, and from there on, are obligations by themselves. Where
+        outputs have multipliers of their own there is one for each distinct pair of the target's steps and the
+        ticket's, on the range of all that have them. So many are counted; the steps of the layer are hashed
 
 A half is skipped only where the box excludes it and no kept edge is in it, so every kept edge stands in a formula.
 """
@@ -21,15 +24,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from certify.network.matrix import Int64Array
+from certify.network.steps import RequantizeQ31, Step, apply_steps
 from certify.proof.structure import Pair
 
 Kind: TypeAlias = Literal["range", "relu", "weight", "bias", "steps"]
@@ -100,6 +105,28 @@ class BiasObligations:
     line: Int64Array
 
 
+@dataclass(frozen=True)
+class StepsObligation:
+    """Some steps of some outputs of a pair that all have the same.
+
+    Attributes:
+        outputs: whose they are, rising.
+        target, ticket: the steps of each.
+        low, high: the range of the target's integers that these steps are applied to.
+        finer_before, finer_after: the ticket's integers there, and what the steps leave, are finer by 2^these.
+        part: which of the steps, where they are not all.
+    """
+
+    outputs: tuple[int, ...]
+    target: tuple[Step, ...]
+    ticket: tuple[Step, ...]
+    low: int
+    high: int
+    finer_before: int
+    finer_after: int
+    part: Literal["", "up to the multiplier", "from the multiplier on"] = ""
+
+
 @dataclass(frozen=True, eq=False)
 class PairObligations:
     """Everything that has to be refuted for one pair, and the ranges that must be satisfiable.
@@ -110,6 +137,7 @@ class PairObligations:
         lemmas: the distinct (u, low, high) of condition 2.
         weights: condition 3 for inputs.
         biases: condition 3 for constant lines.
+        steps: the distinct steps after the accumulators.
     """
 
     pair: Pair
@@ -117,6 +145,7 @@ class PairObligations:
     lemmas: tuple[tuple[int, int, int], ...]
     weights: WeightObligations
     biases: BiasObligations
+    steps: tuple[StepsObligation, ...]
 
 
 def obligations(pair: Pair) -> PairObligations:
@@ -130,6 +159,7 @@ def obligations(pair: Pair) -> PairObligations:
         lemmas=_lemmas(pair, boxes),
         weights=_weight_obligations(pair, boxes, variable),
         biases=_bias_obligations(pair, ~variable),
+        steps=_steps_obligations(pair),
     )
 
 
@@ -169,6 +199,42 @@ def _bias_obligations(pair: Pair, constant: NDArray[np.bool_]) -> BiasObligation
     column = pair.unit_input[unit]
     line = np.where(column >= 0, column - len(pair.low), column)
     return BiasObligations(start, pair.unit_weight[unit], kept.values[constant], line)
+
+
+def _steps_obligations(pair: Pair) -> tuple[StepsObligation, ...]:
+    merged: dict[Any, StepsObligation] = {}
+    for output in range(pair.target.outputs):
+        for steps in _steps_of(pair, output):
+            key = steps.part, steps.target, steps.ticket
+            merged[key] = _joined(merged[key], steps) if key in merged else steps
+    return tuple(merged.values())
+
+
+def _steps_of(pair: Pair, output: int) -> Iterator[StepsObligation]:
+    """Yield all steps of one output, in two parts where there is a multiplier."""
+    target, ticket = pair.target.steps_of(output), pair.output.steps_of(output)
+    low, high = pair.accumulator_low[output], pair.accumulator_high[output]
+    ours, theirs = _before_multiplier(target), _before_multiplier(ticket)
+    if (ours, theirs) == (target, ticket):
+        yield StepsObligation((output,), target, ticket, low, high, pair.scale_bits, pair.left_bits)
+        return
+    yield StepsObligation((output,), ours, theirs, low, high, pair.scale_bits, 0, "up to the multiplier")
+    low, high = apply_steps(ours, low), apply_steps(ours, high)
+    rest = target[len(ours) :], ticket[len(theirs) :]
+    yield StepsObligation((output,), *rest, low, high, 0, pair.left_bits, "from the multiplier on")
+
+
+def _before_multiplier(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    return tuple(takewhile(lambda step: not isinstance(step, RequantizeQ31), steps))
+
+
+def _joined(first: StepsObligation, second: StepsObligation) -> StepsObligation:
+    return replace(
+        first,
+        outputs=(*first.outputs, *second.outputs),
+        low=min(first.low, second.low),
+        high=max(first.high, second.high),
+    )
 
 
 @dataclass(frozen=True)
@@ -223,5 +289,5 @@ def _contents(item: PairObligations) -> dict[Kind, tuple[int, tuple[Int64Array, 
             (weights.output, weights.input, weights.half, weights.weight, weights.start, weights.u, weights.v),
         ),
         "bias": (item.pair.target.outputs, (biases.start, biases.u, biases.v, biases.line, constants)),
-        "steps": (1, ()),
+        "steps": (len(item.steps), ()),
     }

@@ -208,7 +208,7 @@ def _compose(
     Raises:
         DisagreementError: z3 finds inputs on which they differ.
     """
-    asked = [(pair, output) for pair in decomposition.pairs for output in composition.sample(pair.target.outputs)]
+    asked = composition.sampled(decomposition.pairs)
     exhausted = 0
     with monitor.phase("composition", len(asked) + 1):
         for done, (pair, output) in enumerate(asked):

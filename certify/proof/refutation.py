@@ -1,7 +1,7 @@
 """Putting the obligations before z3, and hearing its answers.
 
-Every kept edge stands in a formula as v·(u·p); nothing is summed or multiplied before z3 sees it. Two obligations
-share one refutation only when edges, right side, half and range are the same, and only within one call.
+Many at a time: z3 refutes the disjunction of all that have one range. Two obligations share a place in it only when
+edges, right side, half and range are the same, and only within one call. `formulas` has what each of them says.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from certify.network.steps import Clamp, Offset, Relu, Requantize, Sign, Step, Threshold
-from certify.proof.obligations import NEGATIVE, PairObligations, Range, WeightObligations
-from certify.proof.structure import UNFED
-from solvers.smt import session, terms
+from certify.proof import formulas
+from certify.proof.formulas import Products, half_variable, weight_formula
+from certify.proof.obligations import NEGATIVE, PairObligations, Range, StepsObligation, WeightObligations
+from solvers.smt import session
 from solvers.smt.session import Answer
-from solvers.smt.terms import Formula, Term
+from solvers.smt.terms import Z3
 
 PART = 1 << 16
 
@@ -57,72 +57,29 @@ def _refute_all_but_weights(item: PairObligations, rlimit: int) -> tuple[Unprove
     )
 
 
+def ranges(item: PairObligations) -> list[Range]:
+    """Return every range that obligations of a pair are asked on, once."""
+    halves = {span for half in item.weights.ranges for span in half}
+    return sorted({*item.boxes, *halves, *((steps.low, steps.high) for steps in item.steps)})
+
+
 def _check_ranges(item: PairObligations, rlimit: int) -> Iterator[Unproved]:
     """Condition 4: z3 answers `sat` to every range alone."""
-    halves = {span for half in item.weights.ranges for span in half}
-    accumulators = (min(item.pair.accumulator_low), max(item.pair.accumulator_high))
-    for low, high in sorted({*item.boxes, *halves, accumulators}):
-        outcome = session.check([terms.within(terms.variable("x"), low, high)], rlimit)
+    for low, high in ranges(item):
+        outcome = session.check([formulas.range_formula(Z3, low, high)], rlimit)
         if low > high or outcome.answer is not Answer.SAT:
-            yield Unproved(f"pair {item.pair.index}: the range {low}..{high} is not empty", outcome.answer)
+            yield Unproved(f"pair {item.pair.index}: {range_name(low, high)}", outcome.answer)
 
 
 def _refute_lemmas(item: PairObligations, rlimit: int) -> Iterator[Unproved]:
     """Condition 2, one question for each box."""
     for low, high in item.boxes:
-        x, p, q = terms.variable("x"), terms.variable("p"), terms.variable("q")
-        assumptions = [
-            terms.within(x, low, high),
-            terms.equal(p, terms.relu(x)),
-            terms.equal(q, terms.relu(terms.minus(x))),
-        ]
         weights = [u for u, *box in item.lemmas if box == [low, high]]
-        split = terms.negate(
-            terms.all_of(
-                [
-                    terms.equal(x, terms.subtract(p, q)),
-                    terms.within(p, max(low, 0), max(high, 0)),
-                    terms.within(q, max(-high, 0), max(-low, 0)),
-                ]
-            )
-        )
-        differences = [split] + [
-            terms.differ(terms.relu(terms.times(u, x)), terms.times(abs(u), q if u < 0 else p)) for u in weights
-        ]
-        names = ["x = p - q", *(f"u = {u}" for u in weights)]
-        where = f"pair {item.pair.index}: ReLU on {low}..{high}"
-        yield from _report(session.refute_all(assumptions, differences, rlimit), where, names)
-
-
-class Products:
-    """The terms v·(|u|·p) over one variable, each made once."""
-
-    def __init__(self, variable: Term) -> None:
-        self.variable = variable
-        self._units: dict[int, Term] = {}
-        self._edges: dict[tuple[int, int], Term] = {}
-
-    def unit(self, u: int) -> Term:
-        """Return |u|·p: what a hidden unit of weight u carries on its half, by the lemma of condition 2."""
-        if u not in self._units:
-            self._units[u] = terms.times(abs(u), self.variable)
-        return self._units[u]
-
-    def edge(self, v: int, u: int) -> Term:
-        """Return v·(|u|·p)."""
-        if (v, u) not in self._edges:
-            self._edges[v, u] = terms.times(v, self.unit(u))
-        return self._edges[v, u]
-
-
-def weight_formula(listed: WeightObligations, index: int, weight_bits: int, products: Products) -> Formula:
-    """Return the negation of one weight obligation: left ≠ right."""
-    edges = slice(int(listed.start[index]), int(listed.start[index + 1]))
-    kept = zip(listed.v[edges].tolist(), listed.u[edges].tolist(), strict=True)
-    left = terms.total([products.edge(v, u) for v, u in kept])
-    weight = int(listed.weight[index])
-    signed = -weight if listed.half[index] == NEGATIVE else weight
-    return terms.differ(left, terms.times(1 << weight_bits, terms.times(signed, products.variable)))
+        assumptions = formulas.relu_assumptions(Z3, low, high)
+        differences = [formulas.split_formula(Z3, low, high), *(formulas.lemma_formula(Z3, u) for u in weights)]
+        refutation = session.refute_all(assumptions, differences, rlimit)
+        names = [SPLIT, *(lemma_name(u) for u in weights)]
+        yield from _report(refutation, f"pair {item.pair.index}: {box_name(low, high)}", names)
 
 
 def _refute_weights(index: int, weight_bits: int, listed: WeightObligations, rlimit: int) -> tuple[Unproved, ...]:
@@ -131,13 +88,12 @@ def _refute_weights(index: int, weight_bits: int, listed: WeightObligations, rli
     for position in range(len(listed)):
         groups.setdefault((int(listed.half[position]), listed.range_of(position)), []).append(position)
     unproved: list[Unproved] = []
-    for (half, (low, high)), members in groups.items():
+    for (_, (low, high)), members in groups.items():
         shared = _share(listed, members)
-        variable = terms.variable("q" if half == NEGATIVE else "p")
-        products = Products(variable)
-        formulas = [weight_formula(listed, same, weight_bits, products) for same in shared]
-        refutation = session.refute_all([terms.within(variable, low, high)], formulas, rlimit)
-        unproved += _report(refutation, f"pair {index}: weight", [_weight_name(listed, same) for same in shared])
+        products = Products(Z3, Z3.variable(half_variable(listed, members[0])))
+        differences = [weight_formula(listed, same, weight_bits, products) for same in shared]
+        refutation = session.refute_all([Z3.within(products.variable, low, high)], differences, rlimit)
+        unproved += _report(refutation, f"pair {index}:", [weight_name(listed, same) for same in shared])
     return tuple(unproved)
 
 
@@ -151,72 +107,19 @@ def _share(listed: WeightObligations, members: Sequence[int]) -> list[int]:
     return list(shared.values())
 
 
-def _weight_name(listed: WeightObligations, index: int) -> str:
-    half = "inputs ≤ 0" if listed.half[index] == NEGATIVE else "inputs ≥ 0"
-    return f"[{listed.output[index]}][{listed.input[index]}], {half}"
-
-
 def _refute_biases(item: PairObligations, rlimit: int) -> Iterator[Unproved]:
     """Condition 3 for constant lines."""
     outputs = range(item.pair.target.outputs)
-    refutation = session.refute_all([], [_bias_formula(item, output) for output in outputs], rlimit)
-    yield from _report(refutation, f"pair {item.pair.index}: bias", [f"[{output}]" for output in outputs])
-
-
-def _bias_formula(item: PairObligations, output: int) -> Formula:
-    pair, listed = item.pair, item.biases
-    edges = slice(int(listed.start[output]), int(listed.start[output + 1]))
-    kept = zip(listed.v[edges].tolist(), listed.u[edges].tolist(), listed.line[edges].tolist(), strict=True)
-    left = terms.total(
-        [terms.times(v, terms.relu(terms.times(u, terms.constant(_line_value(item, line))))) for v, u, line in kept]
-    )
-    return terms.differ(left, terms.times(1 << pair.scale_bits, bias_term(item, output)))
-
-
-def _line_value(item: PairObligations, line: int) -> int:
-    return 0 if line == UNFED else item.pair.hidden.constants[line]
-
-
-def bias_term(item: PairObligations, output: int) -> Term:
-    """Return b + Σ w·constant of one output of the target, unevaluated."""
-    layer = item.pair.target
-    columns, weights = layer.weights.row(output)
-    constants = [
-        terms.times(w, terms.constant(layer.constants[c - layer.inputs]))
-        for c, w in zip(columns, weights, strict=True)
-        if c >= layer.inputs
-    ]
-    return terms.total([terms.constant(layer.bias[output]), *constants])
+    refutation = session.refute_all([], [formulas.bias_formula(Z3, item, output) for output in outputs], rlimit)
+    yield from _report(refutation, f"pair {item.pair.index}:", [bias_name(output) for output in outputs])
 
 
 def _refute_steps(item: PairObligations, rlimit: int) -> Iterator[Unproved]:
-    """The ticket's steps on s·a give the target's on a, for every accumulator a of the layer."""
-    pair = item.pair
-    a = terms.variable("a")
-    bounds = terms.within(a, min(pair.accumulator_low), max(pair.accumulator_high))
-    ours = terms.times(1 << pair.left_bits, step_terms(pair.target.steps, a))
-    theirs = step_terms(pair.output.steps, terms.times(1 << pair.scale_bits, a))
-    refutation = session.refute_all([bounds], [terms.differ(ours, theirs)], rlimit)
-    yield from _report(refutation, f"pair {pair.index}: steps", ["of the outputs"])
-
-
-def step_terms(steps: Sequence[Step], term: Term) -> Term:
-    """Return what the steps, in their order, make of a term."""
-    for step in steps:
-        match step:
-            case Relu():
-                term = terms.relu(term)
-            case Requantize(shift, rounding, zero_point):
-                term = terms.add(terms.shift_right(term, shift, rounding), zero_point)
-            case Clamp(low, high):
-                term = terms.clamp(term, low, high)
-            case Offset(value):
-                term = terms.add(term, value)
-            case Threshold():
-                term = terms.at_least_zero(term, 1, 0)
-            case Sign():
-                term = terms.at_least_zero(term, 1, -1)
-    return term
+    """The ticket's steps on s·a give the target's on a, for every accumulator a that has these steps."""
+    for steps in item.steps:
+        bounds, difference = formulas.steps_formulas(Z3, steps)
+        refutation = session.refute_all([bounds], [difference], rlimit)
+        yield from _report(refutation, f"pair {item.pair.index}:", [steps_name(item, steps)])
 
 
 def _report(refutation: session.Refutation, where: str, names: Sequence[str]) -> Iterator[Unproved]:
@@ -224,3 +127,44 @@ def _report(refutation: session.Refutation, where: str, names: Sequence[str]) ->
         yield Unproved(f"{where} {names[index]}", "sat")
     for index in refutation.unknown:
         yield Unproved(f"{where} {names[index]}", refutation.reason or "unknown")
+
+
+# What obligations are called.
+
+SPLIT = "x = p - q"
+
+
+def range_name(low: int, high: int) -> str:
+    """Return the name of a range's question."""
+    return f"the range {low}..{high} is not empty"
+
+
+def box_name(low: int, high: int) -> str:
+    """Return the name of the lemmas of one box."""
+    return f"ReLU on {low}..{high}"
+
+
+def lemma_name(u: int) -> str:
+    """Return the name of a lemma within its box."""
+    return f"u = {u}"
+
+
+def weight_name(listed: WeightObligations, index: int) -> str:
+    """Return the name of a weight obligation."""
+    half = "inputs ≤ 0" if listed.half[index] == NEGATIVE else "inputs ≥ 0"
+    return f"weight [{listed.output[index]}][{listed.input[index]}], {half}"
+
+
+def bias_name(output: int) -> str:
+    """Return the name of a bias obligation."""
+    return f"bias [{output}]"
+
+
+def steps_name(item: PairObligations, steps: StepsObligation) -> str:
+    """Return the name of a steps obligation."""
+    if len(steps.outputs) == item.pair.target.outputs:
+        whose = "the outputs"
+    else:
+        more = f" and {len(steps.outputs) - 1} more" if len(steps.outputs) > 1 else ""
+        whose = f"output {steps.outputs[0]}{more}"
+    return f"steps of {whose}" + (f", {steps.part}" if steps.part else "")

@@ -11,7 +11,8 @@ from enum import StrEnum
 
 import z3
 
-from solvers.smt.terms import Formula, any_of
+from solvers.smt.terms import Z3
+from solvers.smt.vocabulary import Formula
 
 DEFAULT_RLIMIT = 2_000_000_000
 
@@ -80,7 +81,7 @@ def refute_all(
     left = list(range(len(formulas)))
     satisfiable: list[int] = []
     while left:
-        outcome, model = _check([*assumptions, any_of([formulas[index] for index in left])], rlimit)
+        outcome, model = _check([*assumptions, Z3.any_of([formulas[index] for index in left])], rlimit)
         if outcome.answer is Answer.UNSAT:
             break
         if model is None:

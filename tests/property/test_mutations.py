@@ -26,6 +26,7 @@ from certify.certificate.signatures import sign
 from certify.certificate.trust import Trust
 from certify.errors import InvalidCertificateError
 from certify.issue import Options, issue
+from certify.network.target import Target
 from certify.proof.claim import Verdict, Witness
 from certify.proof.prover import Budget, prove
 
@@ -130,9 +131,8 @@ def test_large(kind, number):
 
 @cache
 def payload(case: Case) -> bytes:
-    issued = issue(
-        "target.json", json.dumps(case.document).encode(), case.target, Options(seed=case.ticket.base.seed)
-    )
+    file = Target(json.dumps(case.document).encode(), case.target)
+    issued = issue("target.json", file, Options(seed=case.ticket.base.seed))
     assert issued.proof.verdict is Verdict.PROVED
     return issued.payload
 

@@ -9,13 +9,15 @@ import pytest
 import z3
 from mutants import dense, network, plain_ticket, with_weight
 
-from certify.network.steps import Clamp, Offset, Relu, Requantize, Sign, Threshold
-from certify.proof import composition, refutation
+from certify.network.rounding import RULES
+from certify.network.steps import Clamp, Offset, Relu, Requantize, RequantizeQ31, Sign, Threshold
+from certify.proof import composition, formulas, refutation
+from certify.proof.formulas import Products, weight_formula
 from certify.proof.obligations import NEGATIVE, obligations
 from certify.proof.prover import Budget, prove
-from certify.proof.refutation import Products, weight_formula
 from certify.proof.structure import pair_up
 from solvers.smt import session
+from solvers.smt.terms import Z3
 
 CASES = [*(("small", number) for number in range(12)), ("large", 0), ("large", 3)]
 
@@ -30,7 +32,7 @@ def items_of(case):
 
 def weight_formulas(item):
     """One for each obligation, before any sharing."""
-    halves = Products(z3.Int("p")), Products(z3.Int("q"))
+    halves = Products(Z3, z3.Int("p")), Products(Z3, z3.Int("q"))
     listed = item.weights
     return [
         weight_formula(listed, index, item.pair.weight_bits, halves[int(listed.half[index])])
@@ -39,7 +41,7 @@ def weight_formulas(item):
 
 
 def bias_formulas(item):
-    return [refutation._bias_formula(item, output) for output in range(item.pair.target.outputs)]
+    return [formulas.bias_formula(Z3, item, output) for output in range(item.pair.target.outputs)]
 
 
 def sides(formula):
@@ -77,7 +79,7 @@ def bias_edge(term):
     condition, unit, zero = relu.children()
     assert relu.decl().kind() == z3.Z3_OP_ITE
     assert zero.as_long() == 0
-    assert condition.children()[0].eq(unit)
+    assert condition.children()[1].eq(unit)
     u, constant = product(unit)
     return v, u, constant.as_long()
 
@@ -185,12 +187,11 @@ def test_z3_is_asked_exactly_those_formulas(monkeypatch, size, number):
             listed = item.weights
             own = {
                 (
-                    z3.And(low <= z3.Int(variable), z3.Int(variable) <= z3.IntVal(high)).sexpr(),
+                    Z3.within(Z3.variable(variable), *listed.range_of(at)).sexpr(),
                     formula.sexpr(),
                 )
                 for at, formula in enumerate(weight_formulas(item))
                 if listed.half[at] == half
-                for low, high in [map(z3.IntVal, listed.range_of(at))]
             }
             expected.update(own)
         assert asked.under(variable) == expected
@@ -239,7 +240,7 @@ def test_nothing_is_simplified():
 
 def test_numerals_outlive_what_made_them():
     """Many products in one sum, each of its own numerals."""
-    products = Products(z3.Int("p"))
+    products = Products(Z3, z3.Int("p"))
     made = [products.edge(v, v + 5_000) for v in range(1, 4_000)]
     assert [weight_edge(term, "p") for term in made] == [(v, v + 5_000) for v in range(1, 4_000)]
     assert products.edge(7, 5_007).eq(made[6])
@@ -261,8 +262,52 @@ def test_what_a_step_is_to_z3(step):
     """On every integer around the ties, against the oracle."""
     document = mutants._step_document(step)
     for value in range(-41, 42):
-        term = refutation.step_terms([step], z3.IntVal(value))
+        term = formulas.step_terms(Z3, [step], z3.IntVal(value), value, value)
         assert z3.simplify(term).as_long() == mutants.naive.apply_step(document, value)
+
+
+MULTIPLIED = [
+    RequantizeQ31(multiplier, shift, rule, -2)
+    for rule in RULES
+    for multiplier, shift in ((2**30, 0), (1518500250, 4), (2**31 - 1, -3), (1, -31), (2**30 + 1, 20))
+]
+
+
+@pytest.mark.parametrize("step", MULTIPLIED, ids=lambda step: f"{step.rule} {step.multiplier} {step.shift}")
+def test_what_a_multiplier_is_to_z3(step):
+    """On ties, and where a float's 24 bits end, with bounds that reach just as far and with wider ones."""
+    document = mutants._step_document(step)
+    values = {
+        sign * (2**power + beside) for power in (1, 3, 23, 24, 25, 31) for beside in range(-2, 3) for sign in (1, -1)
+    }
+    for value in values | {sign * odd * 2**19 for sign in (1, -1) for odd in (1, 3, 5, 7)}:
+        expected = mutants.naive.apply_step(document, value)
+        for low, high in ((value, value), (-(2**40), 2**40)):
+            term = formulas.step_terms(Z3, [step], z3.IntVal(value), low, high)
+            assert z3.simplify(term).as_long() == expected
+
+
+def test_the_range_is_that_of_each_step_in_turn():
+    """A relu, a shift and an offset move the bounds that a float's rounding needs; here each is just reached."""
+    steps = [
+        Relu(),
+        Requantize(2, "floor"),
+        Offset(2**26),
+        RequantizeQ31(2**30, -8, "float32"),
+        Clamp(-(2**40), 2**40),
+    ]
+    document = [mutants._step_document(step) for step in steps]
+    for value in (-(2**29), -1, 0, 3, 4, 2**29 - 4, 2**29 + 12):
+        term = formulas.step_terms(Z3, steps, z3.IntVal(value), -(2**29), 2**29 + 12)
+        expected = value
+        for step in document:
+            expected = mutants.naive.apply_step(step, expected)
+        assert z3.simplify(term).as_long() == expected
+
+
+def test_steps_with_values_for_each_output_are_not_those_of_one():
+    with pytest.raises(TypeError, match="expected the steps of one output"):
+        formulas.step_terms(Z3, [RequantizeQ31((1, 2), 0, "single")], z3.IntVal(0), 0, 0)
 
 
 def test_a_lemma_for_every_weight_and_range(monkeypatch):
@@ -296,7 +341,7 @@ def test_a_wrong_lemma_is_noticed(monkeypatch):
     """Condition 2 is asked, not assumed: were σ something else, no obligation on p and q would help."""
     target = network([-3], [3], dense([[2]], bits=1))
     item = obligations(pair_up(target, plain_ticket(target))[0])
-    monkeypatch.setattr(refutation.terms, "relu", lambda term: term)
+    monkeypatch.setattr(Z3, "relu", lambda term: term)
     left = [left.what for task in refutation.tasks(item, 10**7) for left in task()]
     assert left == ["pair 0: ReLU on -3..3 x = p - q"]
 

@@ -258,12 +258,12 @@ def test_networks_without_a_weight_are_not_swept_for_nothing():
 
 TOO_WIDE = {
     "a bias": network([-2], [2], dense([[3]], bits=2, bias=[2**62])),
-    "a product": network([2**59 - 1], [2**59 + 1], dense([[3]], bits=2)),
-    "a clamp": network([-2], [2], dense([[3]], [Clamp(-(2**61), 2**61)], bits=2)),
+    "a product": network([2**61 - 1], [2**61 + 1], dense([[3]], bits=2)),
+    "a clamp": network([-2], [2], dense([[3]], [Clamp(-(2**63), 2**63)], bits=2)),
     "an offset": network([-2], [2], dense([[3]], [Offset(-(2**63)), Offset(2**63)], bits=2)),
-    "a shift": network([-2], [2], dense([[3]], [Requantize(60, "half_up")], bits=2)),
-    "a zero point": network([-2], [2], dense([[3]], [Requantize(1, "floor", 2**60)], bits=2)),
-    "a constant": network([-2], [2], dense([[3, 1]], bits=2, constants=[2**60])),
+    "a shift": network([-2], [2], dense([[3]], [Requantize(62, "half_up")], bits=2)),
+    "a zero point": network([-2], [2], dense([[3]], [Requantize(1, "floor", 2**62)], bits=2)),
+    "a constant": network([-2], [2], dense([[3, 1]], bits=2, constants=[2**62])),
 }
 
 

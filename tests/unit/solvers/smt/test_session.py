@@ -7,21 +7,22 @@ import z3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from solvers.smt import session, terms
+from solvers.smt import session
 from solvers.smt.session import Answer, Outcome, Refutation
+from solvers.smt.terms import Z3
 
-X, Y = terms.variable("x"), terms.variable("y")
+X, Y = Z3.variable("x"), Z3.variable("y")
 
 
 def is_value(variable, number):
-    return terms.equal(variable, terms.constant(number))
+    return Z3.equal(variable, Z3.constant(number))
 
 
 def cubes(number):
     """x³ + y³ + z³ = number in a small box: decided within a hundredth of the default budget, and not at once."""
-    variables = [X, Y, terms.variable("z")]
-    boxes = [terms.within(variable, -9, 9) for variable in variables]
-    return terms.all_of([*boxes, terms.equal(terms.total([v * v * v for v in variables]), terms.constant(number))])
+    variables = [X, Y, Z3.variable("z")]
+    boxes = [Z3.within(variable, -9, 9) for variable in variables]
+    return Z3.all_of([*boxes, Z3.equal(Z3.total([v * v * v for v in variables]), Z3.constant(number))])
 
 
 CUBES = [
@@ -31,11 +32,11 @@ CUBES = [
 
 
 def test_unsat():
-    assert session.check([terms.within(X, 0, 5), is_value(X, 6)]) == Outcome(Answer.UNSAT)
+    assert session.check([Z3.within(X, 0, 5), is_value(X, 6)]) == Outcome(Answer.UNSAT)
 
 
 def test_sat_names_the_values_that_hold():
-    outcome = session.check([is_value(X, -(2**70)), terms.within(Y, 3, 3)])
+    outcome = session.check([is_value(X, -(2**70)), Z3.within(Y, 3, 3)])
     assert outcome == Outcome(Answer.SAT, {"x": -(2**70), "y": 3})
 
 
@@ -69,13 +70,13 @@ def test_an_exhausted_budget_is_unknown(number, rlimit):
 
 
 def test_no_budget_turns_what_holds_into_a_refutation():
-    holds = [terms.within(X, 0, 255), terms.differ(terms.times(3, terms.times(5, X)), terms.times(16, X))]
+    holds = [Z3.within(X, 0, 255), Z3.differ(Z3.times(3, Z3.times(5, X)), Z3.times(16, X))]
     answers = {session.check(holds, rlimit).answer for rlimit in (*range(1, 40), 100, 1000)}
     assert answers == {Answer.SAT, Answer.UNKNOWN}
 
 
 def test_no_budget_turns_what_fails_into_a_model():
-    fails = [terms.within(X, 0, 255), terms.differ(terms.times(3, terms.times(5, X)), terms.times(15, X))]
+    fails = [Z3.within(X, 0, 255), Z3.differ(Z3.times(3, Z3.times(5, X)), Z3.times(15, X))]
     answers = {session.check(fails, rlimit).answer for rlimit in (*range(1, 40), 100, 1000)}
     assert answers == {Answer.UNSAT, Answer.UNKNOWN}
 
@@ -89,20 +90,20 @@ def test_version():
 
 @given(st.lists(st.integers(-8, 8), max_size=12), st.integers(-5, 5), st.integers(0, 6))
 def test_exactly_the_satisfiable_ones_are_named(numbers, low, more):
-    refutation = session.refute_all([terms.within(X, low, low + more)], [is_value(X, number) for number in numbers])
+    refutation = session.refute_all([Z3.within(X, low, low + more)], [is_value(X, number) for number in numbers])
     inside = tuple(index for index, number in enumerate(numbers) if low <= number <= low + more)
     assert refutation == Refutation(satisfiable=inside)
     assert refutation.complete == (not inside)
 
 
 def test_several_that_one_model_satisfies_are_all_named():
-    formulas = [is_value(X, 9), terms.within(X, 0, 3), is_value(Y, 4), terms.within(X, 2, 7), is_value(X, 2)]
+    formulas = [is_value(X, 9), Z3.within(X, 0, 3), is_value(Y, 4), Z3.within(X, 2, 7), is_value(X, 2)]
     assert session.refute_all([is_value(X, 2)], formulas) == Refutation(satisfiable=(1, 2, 3, 4))
 
 
 def test_a_formula_that_the_model_does_not_mention():
     # z3's model of the disjunction need not name y; completion gives it a value.
-    formulas = [terms.within(Y, -5, 5), terms.all_of([terms.within(Y, 5, 9), is_value(Y, 2)])]
+    formulas = [Z3.within(Y, -5, 5), Z3.all_of([Z3.within(Y, 5, 9), is_value(Y, 2)])]
     assert session.refute_all([is_value(X, 2)], formulas) == Refutation(satisfiable=(0,))
 
 
@@ -111,11 +112,11 @@ def test_the_same_formula_twice():
 
 
 def test_one_wrong_weight_among_many():
-    p = terms.variable("p")
+    p = Z3.variable("p")
     sides = [(3 * v, v) for v in range(-100, 101)]
     sides[37] = (sides[37][0] + 1, sides[37][1])
-    formulas = [terms.differ(terms.times(left, p), terms.times(3, terms.times(v, p))) for left, v in sides]
-    assert session.refute_all([terms.within(p, 0, 15)], formulas).satisfiable == (37,)
+    formulas = [Z3.differ(Z3.times(left, p), Z3.times(3, Z3.times(v, p))) for left, v in sides]
+    assert session.refute_all([Z3.within(p, 0, 15)], formulas).satisfiable == (37,)
 
 
 @pytest.mark.parametrize("rlimit", [1, session.DEFAULT_RLIMIT])
@@ -126,8 +127,8 @@ def test_nothing_to_refute_is_complete(rlimit):
 
 def test_contradictory_assumptions_refute_everything():
     """As documented: the caller has to ask z3 first whether the assumptions can hold."""
-    empty = terms.within(X, 1, 0)
-    assert session.refute_all([empty], [is_value(Y, 1), terms.equal(X, X)]).complete
+    empty = Z3.within(X, 1, 0)
+    assert session.refute_all([empty], [is_value(Y, 1), Z3.equal(X, X)]).complete
     assert session.check([empty]).answer is Answer.UNSAT
 
 
@@ -168,7 +169,7 @@ class ScriptedSolver:
 def test_what_was_found_before_z3_gave_up_is_kept(monkeypatch):
     monkeypatch.setattr(session.z3, "Solver", ScriptedSolver(["real", "memout"]))
     formulas = [is_value(X, 5), is_value(X, 1), is_value(X, 6)]
-    refutation = session.refute_all([terms.within(X, 0, 4)], formulas)
+    refutation = session.refute_all([Z3.within(X, 0, 4)], formulas)
     assert refutation == Refutation(satisfiable=(1,), unknown=(0, 2), reason="memout")
 
 

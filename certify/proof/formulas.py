@@ -1,0 +1,175 @@
+"""Every obligation as a formula, written once, in whatever vocabulary its reader has (`solvers.smt.vocabulary`).
+
+docs/proof.md, "The conditions". Every kept edge stands as v·(u·p); nothing is summed or multiplied before a solver
+sees it. A formula here is the negation of what is needed: no solver may find values that make it true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from certify.network import rounding
+from certify.network.rounding import Q31_BITS, SIGNIFICANT_BITS, Rule
+from certify.network.steps import (
+    Clamp,
+    Offset,
+    Relu,
+    Requantize,
+    RequantizeQ31,
+    Sign,
+    Step,
+    Threshold,
+    apply_step,
+)
+from certify.proof.obligations import NEGATIVE, PairObligations, StepsObligation, WeightObligations
+from certify.proof.structure import UNFED, Pair
+from solvers.smt.vocabulary import Formula, Term, Vocabulary
+
+
+def range_formula(words: Vocabulary, low: int, high: int) -> Formula:
+    """Return low ≤ x ≤ high, which has to be satisfiable (condition 4)."""
+    return words.within(words.variable("x"), low, high)
+
+
+def relu_assumptions(words: Vocabulary, low: int, high: int) -> list[Formula]:
+    """Return what condition 2 is asked under: x in its box, p = σ(x) and q = σ(-x)."""
+    x, p, q = words.variable("x"), words.variable("p"), words.variable("q")
+    return [
+        words.within(x, low, high),
+        words.equal(p, words.relu(x)),
+        words.equal(q, words.relu(words.minus(x))),
+    ]
+
+
+def split_formula(words: Vocabulary, low: int, high: int) -> Formula:
+    """Return the negation of: x = p - q, p in P and q in Q (condition 2)."""
+    x, p, q = words.variable("x"), words.variable("p"), words.variable("q")
+    return words.negate(
+        words.all_of(
+            [
+                words.equal(x, words.subtract(p, q)),
+                words.within(p, max(low, 0), max(high, 0)),
+                words.within(q, max(-high, 0), max(-low, 0)),
+            ]
+        )
+    )
+
+
+def lemma_formula(words: Vocabulary, u: int) -> Formula:
+    """Return the negation of: σ(u·x) = u·p for u ≥ 0, |u|·q for u < 0 (condition 2)."""
+    half = words.variable("q" if u < 0 else "p")
+    return words.differ(words.relu(words.times(u, words.variable("x"))), words.times(abs(u), half))
+
+
+class Products:
+    """The terms v·(|u|·p) over one variable, each made once."""
+
+    def __init__(self, words: Vocabulary, variable: Term) -> None:
+        self.words, self.variable = words, variable
+        self._units: dict[int, Term] = {}
+        self._edges: dict[tuple[int, int], Term] = {}
+
+    def unit(self, u: int) -> Term:
+        """Return |u|·p: what a hidden unit of weight u carries on its half, by the lemma of condition 2."""
+        if u not in self._units:
+            self._units[u] = self.words.times(abs(u), self.variable)
+        return self._units[u]
+
+    def edge(self, v: int, u: int) -> Term:
+        """Return v·(|u|·p)."""
+        if (v, u) not in self._edges:
+            self._edges[v, u] = self.words.times(v, self.unit(u))
+        return self._edges[v, u]
+
+
+def half_variable(listed: WeightObligations, index: int) -> str:
+    """Return the name of the variable of one weight obligation: p for inputs ≥ 0, q for inputs ≤ 0."""
+    return "q" if listed.half[index] == NEGATIVE else "p"
+
+
+def weight_formula(listed: WeightObligations, index: int, weight_bits: int, products: Products) -> Formula:
+    """Return the negation of one weight obligation: left ≠ right (condition 3)."""
+    words = products.words
+    edges = slice(int(listed.start[index]), int(listed.start[index + 1]))
+    kept = zip(listed.v[edges].tolist(), listed.u[edges].tolist(), strict=True)
+    left = words.total([products.edge(v, u) for v, u in kept])
+    weight = int(listed.weight[index])
+    signed = -weight if listed.half[index] == NEGATIVE else weight
+    return words.differ(left, words.times(1 << weight_bits, words.times(signed, products.variable)))
+
+
+def bias_formula(words: Vocabulary, item: PairObligations, output: int) -> Formula:
+    """Return the negation of: Σ v·σ(u·c) = s·(b + Σ w·constant) for one output (condition 3)."""
+    pair, listed = item.pair, item.biases
+    edges = slice(int(listed.start[output]), int(listed.start[output + 1]))
+    kept = zip(listed.v[edges].tolist(), listed.u[edges].tolist(), listed.line[edges].tolist(), strict=True)
+    left = words.total(
+        [words.times(v, words.relu(words.times(u, words.constant(_line_value(pair, line))))) for v, u, line in kept]
+    )
+    return words.differ(left, words.times(1 << pair.scale_bits, _bias_term(words, pair, output)))
+
+
+def _line_value(pair: Pair, line: int) -> int:
+    return 0 if line == UNFED else pair.hidden.constants[line]
+
+
+def _bias_term(words: Vocabulary, pair: Pair, output: int) -> Term:
+    """Return b + Σ w·constant of one output of the target, unevaluated."""
+    layer = pair.target
+    columns, weights = layer.weights.row(output)
+    constants = [
+        words.times(w, words.constant(layer.constants[c - layer.inputs]))
+        for c, w in zip(columns, weights, strict=True)
+        if c >= layer.inputs
+    ]
+    return words.total([words.constant(layer.bias[output]), *constants])
+
+
+def steps_formulas(words: Vocabulary, steps: StepsObligation) -> tuple[Formula, Formula]:
+    """Return the range of the target's integers a, and the negation of: the steps on s·a and on a agree."""
+    a, s = words.variable("a"), 1 << steps.finer_before
+    ours = words.times(1 << steps.finer_after, step_terms(words, steps.target, a, steps.low, steps.high))
+    theirs = step_terms(words, steps.ticket, words.times(s, a), s * steps.low, s * steps.high)
+    return words.within(a, steps.low, steps.high), words.differ(ours, theirs)
+
+
+def step_terms(words: Vocabulary, steps: Sequence[Step], term: Term, low: int, high: int) -> Term:
+    """Return what one output's steps, in their order, make of a term that is known to lie in low..high."""
+    for step in steps:
+        match step:
+            case Relu():
+                term = words.relu(term)
+            case Requantize(shift, rule, zero_point):
+                term = words.add(words.shift_right(term, shift, rule), zero_point)
+            case RequantizeQ31(int(multiplier), int(shift), rule, zero_point):
+                product = _multiplied(words, term, multiplier, shift, rule, low, high)
+                term = words.add(product, zero_point)
+            case RequantizeQ31():
+                raise TypeError("expected the steps of one output, found a multiplier or shift for each")
+            case Clamp(least, most):
+                term = words.clamp(term, least, most)
+            case Offset(value):
+                term = words.add(term, value)
+            case Threshold():
+                term = words.at_least_zero(term, words.constant(1), words.constant(0))
+            case Sign():
+                term = words.at_least_zero(term, words.constant(1), words.constant(-1))
+        # Every step is monotone.
+        low, high = apply_step(step, low), apply_step(step, high)
+    return term
+
+
+def _multiplied(words: Vocabulary, term: Term, multiplier: int, shift: int, rule: Rule, low: int, high: int) -> Term:
+    """Return term · multiplier / 2^(31 + shift) under a rule; see `rounding.multiply_q31`."""
+    match rule:
+        case "single":
+            return words.shift_right(words.times(multiplier, term), Q31_BITS + shift, "half_up")
+        case "double":
+            raised = words.times(1 << -shift, term) if shift < 0 else term
+            product = words.shift_right(words.times(multiplier, raised), Q31_BITS, "half_up")
+            return words.shift_right(product, max(shift, 0), "half_up")
+        case "float32":
+            rounded = words.round_significant(term, SIGNIFICANT_BITS, low, high)
+            low, high = (multiplier * rounding.round_significant(end) for end in (low, high))
+            product = words.round_significant(words.times(multiplier, rounded), SIGNIFICANT_BITS, low, high)
+            return words.shift_right(product, Q31_BITS + shift, "half_even")

@@ -1,0 +1,215 @@
+"""A second opinion: another solver refutes the obligations again, each from its text, in other processes.
+
+What z3 refuted many at a time from terms in memory, cvc5 parses one by one from the text that `script` writes too.
+So a mistake in z3, in its bindings, in how obligations share a refutation or in which of them were asked is seen by
+somebody who shares none of that. What both share is what an obligation says, and that the obligations are enough
+(docs/proof.md).
+
+An answer other than the expected one is a disagreement, which ends the run. `unknown` is neither agreement nor
+disagreement: it is counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+
+from certify.errors import DisagreementError
+from certify.monitor import Monitor
+from certify.network.model import Network
+from certify.proof.obligations import Count, Kind, digest, obligations
+from certify.proof.prover import Run
+from certify.proof.questions import (
+    OBLIGATION_KINDS,
+    Question,
+    QuestionKind,
+    composition_questions,
+    count,
+    obligation_questions,
+)
+from certify.proof.structure import pair_up
+from solvers.smt import cvc5_session, session
+from solvers.smt.cvc5_session import Replies, Reply, UnansweredError
+from solvers.smt.session import Answer
+from solvers.smt.smtlib import PREAMBLE
+from solvers.smt.terms import Z3
+
+SOLVER = "cvc5"
+# Characters of text, and how many such texts are given out before their answers are awaited.
+_BATCH = 1 << 16
+_WINDOW = 16
+
+TakeProof = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Proofs:
+    """Proofs that were written.
+
+    Attributes:
+        written: how many, one for each `unsat`.
+        with_holes: of how many, by kind, some steps do not say why they hold, which no checker can check.
+    """
+
+    written: int = 0
+    with_holes: Mapping[QuestionKind, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SecondOpinion:
+    """What the other solver said.
+
+    Attributes:
+        solver, version: who was asked.
+        agreed: to how many questions it gave the expected answer, which was the answer to all of the others too
+            that it did not give up on.
+        gave_up: on how many it gave up, by kind.
+        proofs: where they were asked for.
+    """
+
+    solver: str
+    version: str
+    agreed: int
+    gave_up: Mapping[QuestionKind, int] = field(default_factory=dict)
+    proofs: Proofs | None = None
+
+    @property
+    def unknown(self) -> int:
+        """On how many questions the solver gave up."""
+        return sum(self.gave_up.values())
+
+    @property
+    def refuted_all(self) -> bool:
+        """Whether it agreed on every obligation; it may have given up on what is checked besides, as z3 may."""
+        return self.agreed > 0 and not any(self.gave_up.get(kind) for kind in OBLIGATION_KINDS)
+
+
+class SolversDisagreeError(DisagreementError):
+    """The solvers disagree on one question.
+
+    Attributes:
+        record: everything that each of them was given, as a script that either can run.
+    """
+
+    def __init__(self, message: str, record: str) -> None:
+        super().__init__(message)
+        self.record = record
+
+
+def ask_again(
+    target: Network,
+    ticket: Network,
+    proved: Mapping[Kind, Count],
+    run: Run,
+    *,
+    take_proof: TakeProof | None = None,
+    monitor: Monitor | None = None,
+) -> SecondOpinion:
+    """Put every question of a proof by decomposition to cvc5.
+
+    Args:
+        target: the network.
+        ticket: base ⊙ mask, as a network.
+        proved: count and digest of the obligations that z3 refuted.
+        run: maps a function over pieces of work, in other processes.
+        take_proof: gets every proof as text, headed by the question's name; None asks for none.
+        monitor: told of progress.
+
+    Raises:
+        SolversDisagreeError: cvc5 answers otherwise.
+        DisagreementError: these are not the obligations that were proved, or answers are missing.
+    """
+    monitor = monitor or Monitor()
+    pairs = pair_up(target, ticket)
+    listed = [obligations(pair) for pair in pairs]
+    if digest(listed) != proved:
+        raise DisagreementError(f"the obligations for {SOLVER} are not those that z3 refuted")
+    with monitor.phase(SOLVER, sum(map(count, listed))):
+        asked = (question for item in listed for question in obligation_questions(item))
+        return _ask(_chain(asked, composition_questions(target, ticket, pairs)), run, take_proof, monitor)
+
+
+def _chain(*parts: Iterator[Question]) -> Iterator[Question]:
+    for part in parts:
+        yield from part
+
+
+def _ask(questions: Iterator[Question], run: Run, take_proof: TakeProof | None, monitor: Monitor) -> SecondOpinion:
+    agreed, written, version = 0, 0, ""
+    gave_up: Counter[QuestionKind] = Counter()
+    incomplete: Counter[QuestionKind] = Counter()
+    for asked, reply, version in _replies(questions, run, proofs=take_proof is not None):
+        if reply.answer is Answer.UNKNOWN:
+            gave_up[asked.question.kind] += 1
+            continue
+        if reply.answer is not asked.question.expected:
+            raise _disagreement(asked, reply.answer, version)
+        agreed += 1
+        monitor.reach(agreed)
+        if take_proof is not None and reply.proof:
+            take_proof(f"; {asked.question.name}\n{reply.proof}")
+            written += 1
+            incomplete[asked.question.kind] += reply.holes > 0
+    proofs = None if take_proof is None else Proofs(written, dict(+incomplete))
+    return SecondOpinion(SOLVER, version, agreed, dict(gave_up), proofs)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A question, and its text as cvc5 reads it."""
+
+    question: Question
+    text: str
+
+
+def _replies(questions: Iterator[Question], run: Run, *, proofs: bool) -> Iterator[tuple[_Asked, Reply, str]]:
+    """Yield every question with its reply and the version of cvc5; no more text than a window is held at a time."""
+    ask = partial(cvc5_session.answers, proofs=proofs)
+    batches = _batches(questions)
+    while window := list(islice(batches, _WINDOW)):
+        try:
+            answered = list(run(ask, [PREAMBLE + "".join(asked.text for asked in batch) for batch in window]))
+        except UnansweredError as error:
+            raise DisagreementError(f"{SOLVER} does not read what z3 reads: {error}") from None
+        _check_count(len(window), answered)
+        for batch, said in zip(window, answered, strict=True):
+            _check_count(len(batch), said.replies)
+            yield from ((asked, reply, said.version) for asked, reply in zip(batch, said.replies, strict=True))
+
+
+def _check_count(expected: int, found: Sequence[Replies] | Sequence[Reply]) -> None:
+    if len(found) != expected:
+        # An answer that got lost on its way must never pass for agreement.
+        raise DisagreementError(f"{expected} questions were put to {SOLVER}, {len(found)} answers came back")
+
+
+def _batches(questions: Iterable[Question]) -> Iterator[list[_Asked]]:
+    """Yield several questions at a time; where the cuts are depends on the questions alone."""
+    batch: list[_Asked] = []
+    size = 0
+    for question in questions:
+        batch.append(_Asked(question, question.text()))
+        size += len(batch[-1].text)
+        if size >= _BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _disagreement(asked: _Asked, answer: Answer, version: str) -> SolversDisagreeError:
+    question = asked.question
+    expected = question.expected.value
+    printed = "\n".join(formula.sexpr() for formula in question.write(Z3))
+    record = (
+        f"; {SOLVER} {version} answers {answer.value}; needed is {expected}, and z3 {session.version()} has found"
+        f" nothing else.\n; One of them is wrong, or they were not given the same.\n\n"
+        f"; What {SOLVER} read:\n{PREAMBLE}{asked.text}\n"
+        f"; The formulas that z3 was given, as z3 prints them:\n"
+    )
+    record += "".join(f"; {line}\n" for line in printed.splitlines())
+    message = f"{question.name}: z3 and {SOLVER} disagree: expected {expected}, found {answer.value}"
+    return SolversDisagreeError(message, record)
