@@ -18,6 +18,7 @@ from certify.certificate.statement import Subject
 from certify.errors import DisagreementError
 from certify.monitor import Monitor
 from certify.network.model import Network
+from certify.network.target import Target
 from certify.proof.claim import Verdict
 from certify.proof.prover import Budget, Proof, Run, prove
 from certify.ticket import find_ticket
@@ -63,8 +64,7 @@ class Issued:
 
 def issue(
     name: str,
-    target_bytes: bytes,
-    target: Network,
+    target: Target,
     options: Options,
     *,
     budget: Budget | None = None,
@@ -76,8 +76,7 @@ def issue(
 
     Args:
         name: the target file's name, without folders.
-        target_bytes: the file.
-        target: the network read from it.
+        target: the file.
         options: of the ticket.
         budget: of the prover.
         workers: threads of a sweep.
@@ -89,18 +88,18 @@ def issue(
         TicketNotFoundError: the base network holds no ticket under these options.
         DisagreementError: the prover refutes what the finder made, or its ways to decide disagree.
     """
-    monitor = monitor or Monitor()
+    monitor, network = monitor or Monitor(), target.network
     statement.check_name(name)
     with monitor.phase("subset sums"):
         ticket = find_ticket(
-            target, options.seed, block_width=options.block_width, precisions=options.precisions(target), run=run
+            network, options.seed, block_width=options.block_width, precisions=options.precisions(network), run=run
         )
     with monitor.phase("base network"):
-        pruned = prune(target, ticket.base, ticket.masks)
-    proof = prove(target, pruned, budget, workers=workers, run=run, monitor=monitor)
+        pruned = prune(network, ticket.base, ticket.masks)
+    proof = prove(network, pruned, budget, workers=workers, run=run, monitor=monitor)
     if proof.verdict is Verdict.REFUTED:
         raise DisagreementError(f"the ticket that was found is not the target: {proof.reason}")
-    subject = Subject(name, target_bytes, target, ticket.base, ticket.block_width, ticket.masks)
+    subject = Subject(name, target, ticket.base, ticket.block_width, ticket.masks)
     if proof.verdict is not Verdict.PROVED:
         return Issued(b"", subject, proof)
     return Issued(statement.build(subject, kept_digest(pruned.matrices), proof, versions()), subject, proof)

@@ -25,7 +25,7 @@ from certify.certificate.signatures import sign
 from certify.certificate.trust import allowed_signers_line
 from certify.cli.main import main
 from certify.issue import Options, issue
-from certify.network.reader import read_network
+from certify.network.target import read_target
 
 TINY = {
     "format": "certify.network/1",
@@ -72,7 +72,7 @@ def trust_line(key, principal="maker"):
 
 @lru_cache
 def _issued(data, options):
-    return issue("tiny.json", data, read_network(data), options)
+    return issue("tiny.json", read_target(data), options)
 
 
 def issued(document=TINY, options=None):

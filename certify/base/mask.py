@@ -28,6 +28,7 @@ class Mask:
         assert self.start.shape == (self.shape[0] + 1,)
         assert self.start[0] == 0
         assert self.start[-1] == len(self.columns)
+        assert (np.diff(self.start) >= 0).all()
         assert not len(self.columns) or (self.columns.min() >= 0 and self.columns.max() < self.shape[1])
         assert rise_within_rows(self.start, self.columns)
         for array in (self.start, self.columns):

@@ -12,6 +12,8 @@ import msgspec
 
 from certify.base.law import GENERATOR, MAX_PRECISION_BITS, QUANTIZATIONS, Quantization
 from certify.network.reader import FORMAT
+from certify.network.rounding import RULES, Rule
+from certify.network.target import TFLITE
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:certify:exact-ticket:v1"
@@ -20,7 +22,8 @@ GROWN: Literal["grown"] = "grown"
 # What each closed field may hold, for the errors.
 CHOICES = {
     "_type": STATEMENT_TYPE,
-    "format": FORMAT,
+    "format": f"{FORMAT} or {TFLITE}",
+    "rule": ", ".join(RULES),
     "generator": GENERATOR,
     "construction": CONSTRUCTION,
     "blocks": f"{GROWN} or a number of units",
@@ -52,9 +55,22 @@ class SubjectForm(_Closed, frozen=True):
     digest: DigestForm
 
 
-class TargetForm(_Closed, frozen=True):
-    format: Literal["certify.network/1"]
+class NetworkForm(_Closed, frozen=True, tag_field="format", tag=FORMAT):
+    """A target file that is a network."""
+
     bytes: str
+
+
+class TFLiteForm(_Closed, frozen=True, tag_field="format", tag=TFLITE):
+    """A target file that is converted to a network."""
+
+    bytes: str
+    rule: Rule
+    network_sha256: _Sha256
+    starts_after: str
+    input_tensor: str
+    ends_before: str
+    output_tensor: str
 
 
 class PrecisionForm(_Closed, frozen=True):
@@ -111,7 +127,7 @@ class SizesForm(_Closed, frozen=True):
 
 
 class PredicateForm(_Closed, frozen=True):
-    target: TargetForm
+    target: NetworkForm | TFLiteForm
     base: BaseForm
     masks: list[MaskForm]
     claim: ClaimForm

@@ -21,7 +21,7 @@ import base64
 import hashlib
 from dataclasses import dataclass, field
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -131,7 +131,8 @@ class SigningKey:
             private = load_pem_private_key(data, password=None)
         except TypeError:
             raise InputError(f"{expected}, found an encrypted one", place) from None
-        except (ValueError, UnsupportedAlgorithm):
+        except (ValueError, UnsupportedAlgorithm, InternalError):
+            # InternalError: OpenSSL refused a key that was parsed, one of 32 bytes for X448 for instance.
             raise InputError(f"{expected}, found something else", place) from None
         if not isinstance(private, Ed25519PrivateKey):
             raise InputError(f"{expected}, found a key of another algorithm", place)

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from certify.base.law import GENERATOR, BaseNetwork, Precision
@@ -29,14 +30,17 @@ from certify.certificate.form import (
     STATEMENT_TYPE,
     BaseForm,
     MaskForm,
+    NetworkForm,
     PredicateForm,
     StatementForm,
+    TFLiteForm,
 )
 from certify.certificate.sizes import sizes
 from certify.errors import InputError, InvalidCertificateError
 from certify.network import strict_json
 from certify.network.model import Network
-from certify.network.reader import FORMAT, read_network
+from certify.network.reader import FORMAT
+from certify.network.target import Target, read_target
 from certify.network.tensors import decode_base64
 
 if TYPE_CHECKING:
@@ -51,19 +55,27 @@ class Subject:
 
     Attributes:
         name: the target file's name, without folders.
-        target_bytes: the target file.
-        target: the network read from them.
+        file: the target file.
         base: the base network's name.
         block_width: units in every input's block; None where blocks grew.
         masks: what pruning keeps, two for each layer of the target.
     """
 
     name: str
-    target_bytes: bytes
-    target: Network
+    file: Target
     base: BaseNetwork
     block_width: int | None
     masks: tuple[Mask, ...]
+
+    @property
+    def target(self) -> Network:
+        """The network to represent."""
+        return self.file.network
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the target file."""
+        return hashlib.sha256(self.file.data).hexdigest()
 
 
 def build(subject: Subject, kept_sha256: str, proof: Proof, versions: Mapping[str, str]) -> bytes:
@@ -75,14 +87,13 @@ def build(subject: Subject, kept_sha256: str, proof: Proof, versions: Mapping[st
         proof: a proof whose verdict is `proved`.
         versions: of the program and what it rests on, by name.
     """
-    digest = hashlib.sha256(subject.target_bytes).hexdigest()
     return canonical(
         {
             "_type": STATEMENT_TYPE,
-            "subject": [{"name": subject.name, "digest": {"sha256": digest}}],
+            "subject": [{"name": subject.name, "digest": {"sha256": subject.sha256}}],
             "predicateType": PREDICATE_TYPE,
             "predicate": {
-                "target": {"format": FORMAT, "bytes": _base64(subject.target_bytes)},
+                "target": _target(subject.file),
                 "base": _base(subject, kept_sha256),
                 "masks": [_mask(mask) for mask in subject.masks],
                 "claim": _claim(proof.claim),
@@ -92,6 +103,14 @@ def build(subject: Subject, kept_sha256: str, proof: Proof, versions: Mapping[st
             },
         }
     )
+
+
+def _target(file: Target) -> dict[str, str]:
+    data, conversion = _base64(file.data), file.conversion
+    if conversion is None:
+        return {"format": FORMAT, "bytes": data}
+    said = {name: getattr(conversion, name) for name in TFLiteForm.__struct_fields__ if name != "bytes"}
+    return {"format": conversion.format, "bytes": data, **said}
 
 
 def _base64(data: bytes) -> str:
@@ -210,19 +229,33 @@ def check_name(name: str, place: str = "") -> None:
 def _read_subject(raw: StatementForm) -> Subject:
     predicate = raw.predicate
     check_name(raw.subject[0].name, "subject[0].name")
-    target_bytes = decode_base64(predicate.target.bytes, "predicate.target.bytes")
-    digest = hashlib.sha256(target_bytes).hexdigest()
+    data = decode_base64(predicate.target.bytes, "predicate.target.bytes")
+    digest = hashlib.sha256(data).hexdigest()
     if digest != raw.subject[0].digest.sha256:
         raise InputError(f"expected the digest of the target's bytes, {digest}", "subject[0].digest.sha256")
-    try:
-        target = read_network(target_bytes)
-    except InputError as error:
-        raise InputError(str(error), "predicate.target.bytes") from None
+    file = _read_target(predicate.target, data)
+    target = file.network
     base = _read_base(predicate.base, target)
     masks = _read_masks(predicate.masks, target, base)
     block_width = None if isinstance(predicate.base.blocks, str) else predicate.base.blocks
     _check_blocks(masks, block_width)
-    return Subject(raw.subject[0].name, target_bytes, target, base, block_width, masks)
+    return Subject(raw.subject[0].name, file, base, block_width, masks)
+
+
+def _read_target(raw: NetworkForm | TFLiteForm, data: bytes) -> Target:
+    """Read the target again from its bytes, and hold what a model became against what the statement names."""
+    rule = raw.rule if isinstance(raw, TFLiteForm) else None
+    try:
+        file = read_target(data, rule)
+    except InputError as error:
+        raise InputError(str(error), "predicate.target.bytes") from None
+    expected = _target(file)
+    for field, found in msgspec.to_builtins(raw).items():
+        if expected.get(field) != found:
+            wanted = expected.get(field, "no such key")[:80]
+            problem = f"expected {wanted!r}, as read from the bytes, found {found[:80]!r}"
+            raise InputError(problem, f"predicate.target.{field}")
+    return file
 
 
 def _read_base(raw: BaseForm, target: Network) -> BaseNetwork:

@@ -13,6 +13,7 @@ import contextlib
 import os
 import secrets
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -76,11 +77,84 @@ def write_atomic(path: Path, data: bytes) -> None:
     Raises:
         InputError: the folder is missing or not writable, the disk is full, the path is a directory.
     """
+    with replacing(path) as sink:
+        sink.write(data)
+
+
+class Sink:
+    """Where `replacing` takes bytes, one piece after another."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def write(self, data: bytes) -> None:
+        """Write more.
+
+        Raises:
+            InputError: the disk is full, or what is written to is gone.
+        """
+        with _as_input_error():
+            self._file.write(data)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Sink]:
+    """Take what is written to `path` piece by piece; it is there whole afterwards, or what was there before.
+
+    Any error inside leaves what was there. What is not an ordinary file is written to as the pieces come.
+
+    Raises:
+        InputError: as for `write_atomic`.
+    """
+    with _as_input_error():
+        special = _is_special(path)
+    with _write_directly(path) if special else _replace(path) as sink:
+        yield sink
+
+
+@contextlib.contextmanager
+def _write_directly(path: Path) -> Iterator[Sink]:
+    with _as_input_error():
+        file = path.open("wb")
+    with _closed_after(file):
+        yield Sink(file)
+        with _as_input_error():
+            file.close()
+
+
+@contextlib.contextmanager
+def _replace(path: Path) -> Iterator[Sink]:
+    with _as_input_error():
+        final = Path(os.path.realpath(path))
+        temporary = final.parent / f".certify-{secrets.token_hex(8)}"
+        file = temporary.open("xb")
     try:
-        if _is_special(path):
-            _write_directly(path, data)
-        else:
-            _replace(Path(os.path.realpath(path)), data)
+        with _closed_after(file):
+            yield Sink(file)
+            with _as_input_error():
+                file.flush()
+                os.fsync(file.fileno())
+                file.close()
+                temporary.replace(final)
+    except BaseException:
+        _remove(temporary)
+        raise
+
+
+@contextlib.contextmanager
+def _closed_after(file: BinaryIO) -> Iterator[None]:
+    """Close a file, whatever happens, and whether or not what it still holds can be written."""
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            file.close()
+
+
+@contextlib.contextmanager
+def _as_input_error() -> Iterator[None]:
+    try:
+        yield
     except (OSError, ValueError) as error:
         raise InputError(_not_written(error)) from None
 
@@ -94,22 +168,6 @@ def _is_special(path: Path) -> bool:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError
     return not stat.S_ISREG(mode)
-
-
-def _write_directly(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-
-
-def _replace(path: Path, data: bytes) -> None:
-    temporary = path.parent / f".certify-{secrets.token_hex(8)}"
-    try:
-        with temporary.open("xb") as file:
-            _write_through(file, data)
-        temporary.replace(path)
-    except BaseException:
-        _remove(temporary)
-        raise
 
 
 def write_private(path: Path, data: bytes) -> None:

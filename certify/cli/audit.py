@@ -11,6 +11,7 @@ from certify.certificate import envelope
 from certify.certificate.storage import read_capped
 from certify.certificate.trust import Trust
 from certify.cli.output import FILE, Output, failed, output_options
+from certify.cli.second_opinion import CrossCheck, cross_check_options, second_opinion
 from certify.cli.userkeys import default_trust, read_trust
 from certify.errors import CertifyError, InputError, printable
 from certify.report.result import Result, of_audit
@@ -24,6 +25,7 @@ from certify.report.result import Result, of_audit
     "--at", metavar="TIME", help="Judge keys at this moment (ISO 8601, UTC where it has no zone); else now."
 )
 @click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes.")
+@cross_check_options
 @output_options
 def command(
     output: Output,
@@ -32,6 +34,8 @@ def command(
     any_signer: bool,
     at: str | None,
     workers: int,
+    cross_check: str | None,
+    proof_format: str | None,
 ) -> None:
     """Check each CERT: its signature, its base network from the seed, and the whole proof again.
 
@@ -40,12 +44,14 @@ def command(
     """
     if any_signer and trust is not None:
         raise click.UsageError("expected --trust or --any-signer, found both: --any-signer checks no signature")
+    asked = CrossCheck(cross_check, proof_format)
     try:
+        asked.check()
         moment = _moment(at)
         trusted = None if any_signer else default_trust() if trust is None else read_trust(trust)
     except CertifyError as error:
         output.finish([failed("audit", error, "")])
-    results = [_audit(path, trusted, moment, workers, output) for path in certificates]
+    results = [_audit(path, trusted, moment, workers, asked, output) for path in certificates]
     for result in results:
         if result.error is None and not result.trusted and not any_signer:
             click.echo(f"certify: {printable(result.certificate)}: {_why_not_trusted(result)}", err=True)
@@ -57,7 +63,9 @@ def _why_not_trusted(result: Result) -> str:
     return f"expected a signature by a key that you trust, {found} (--trust FILE says whom you trust)"
 
 
-def _audit(path: Path, trust: Trust | None, moment: datetime, workers: int, output: Output) -> Result:
+def _audit(
+    path: Path, trust: Trust | None, moment: datetime, workers: int, asked: CrossCheck, output: Output
+) -> Result:
     monitor = output.monitor()
     try:
         data = read_capped(path, envelope.MAX_BYTES, "a certificate")
@@ -69,7 +77,8 @@ def _audit(path: Path, trust: Trust | None, moment: datetime, workers: int, outp
 
         with worker_processes(workers) as run:
             found = audit(data, trust, moment, workers=workers, run=run, monitor=monitor)
-        return of_audit(found, str(path), monitor.timings, versions(), any_signer=trust is None)
+        result = of_audit(found, str(path), monitor.timings, versions(), any_signer=trust is None)
+        return second_opinion(asked, result, found.statement.subject, found.proof, path, workers, monitor)
     except CertifyError as error:
         return failed("audit", error, str(path), monitor.timings)
 

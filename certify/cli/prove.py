@@ -6,7 +6,6 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,9 +16,13 @@ from certify.certificate.statement import check_name
 from certify.certificate.storage import read_capped, write_atomic
 from certify.cli.blame import about
 from certify.cli.output import FILE, Output, failed, output_options
+from certify.cli.second_opinion import CrossCheck, cross_check_options, second_opinion
+from certify.cli.targets import check_output, rule_option, stem
 from certify.cli.userkeys import KeyPair, check_free, default_key, load_key, make_key
-from certify.errors import CertifyError, InputError, printable
-from certify.network.reader import MAX_BYTES, read_network
+from certify.errors import CertifyError, printable
+from certify.network.reader import MAX_BYTES
+from certify.network.rounding import Rule
+from certify.network.target import read_target
 from certify.report.exit_codes import HOLDS
 from certify.report.result import of_proof
 
@@ -31,7 +34,9 @@ from certify.report.result import of_proof
 @click.option("--width", type=click.IntRange(1, 1 << 20), help="Units in every input's block; else blocks grow.")
 @click.option("--precision", type=click.IntRange(0, 30), help="Bits of the base network's weights; else the fewest.")
 @click.option("--key", type=FILE, help="A private key (PEM); else the user's own, made on a first run.")
+@rule_option
 @click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes.")
+@cross_check_options
 @output_options
 def command(
     output: Output,
@@ -41,22 +46,29 @@ def command(
     width: int | None,
     precision: int | None,
     key: Path | None,
+    rule: Rule | None,
     workers: int,
+    cross_check: str | None,
+    proof_format: str | None,
 ) -> None:
     """Find a ticket for TARGET, prove it, and write a signed certificate.
 
-    TARGET is a quantized ReLU network in the format certify.network/1. The ticket is a pruning of a random network
-    that is drawn from the seed; z3 proves that it equals TARGET on every point of TARGET's input grid.
+    TARGET is a quantized ReLU network in the format certify.network/1, or an int8 TFLite multilayer perceptron. The
+    ticket is a pruning of a random network that is drawn from the seed; z3 proves that it equals TARGET on every
+    point of TARGET's input grid.
     """
     monitor = output.monitor()
+    asked = CrossCheck(cross_check, proof_format)
     try:
+        asked.check()
         data = read_capped(target, MAX_BYTES, "a target network")
-        network = read_network(data)
+        file = read_target(data, rule)
         check_name(target.name)
         pair = default_key() if key is None else KeyPair(key)
-        out = out or Path(f"{target.name.removesuffix('.json')}.certificate.json")
+        out = out or Path(f"{stem(target)}.certificate.json")
         with about(out):
-            _check_output(out, {"the target": target, "the private key": pair.private, "the public key": pair.public})
+            others = {"the target": target, "the private key": pair.private, "the public key": pair.public}
+            check_output(out, "the certificate", others)
         signing_key = _existing_key(pair, own=key is None)
         # What computes is loaded only now: a bad file is answered at once.
         from certify.certificate.signatures import sign  # noqa: PLC0415
@@ -65,8 +77,9 @@ def command(
 
         options = Options(seed, width, precision)
         with worker_processes(workers) as run:
-            issued = issue(target.name, data, network, options, workers=workers, run=run, monitor=monitor)
+            issued = issue(target.name, file, options, workers=workers, run=run, monitor=monitor)
         result = of_proof(issued.subject, issued.proof, monitor.timings, versions())
+        result = second_opinion(asked, result, issued.subject, issued.proof, out, workers, monitor)
         if result.exit_code == HOLDS:
             envelope = sign(issued.payload, signing_key or _new_key(pair, output))
             with about(out):
@@ -76,28 +89,6 @@ def command(
     except CertifyError as error:
         result = failed("prove", error, str(target), monitor.timings)
     output.finish([result])
-
-
-def _check_output(out: Path, others: Mapping[str, Path]) -> None:
-    """Check, before any work, that the certificate has a place to be written to and replaces none of `others`."""
-    for what, other in others.items():
-        if _same(out, other):
-            raise InputError(f"expected another file for the certificate, found {what} itself")
-    try:
-        if not out.parent.is_dir():
-            raise InputError(f"expected a folder to write to, found none at {out.parent}")
-        if out.is_dir():
-            raise InputError("expected a place to write to, found a directory")
-    except OSError as error:
-        raise InputError(f"expected a place to write to, found one that fails: {error.strerror}") from None
-
-
-def _same(first: Path, second: Path) -> bool:
-    """Whether both are one file, or would be."""
-    try:
-        return first.samefile(second)
-    except OSError:
-        return os.path.realpath(first) == os.path.realpath(second)
 
 
 def _existing_key(pair: KeyPair, *, own: bool) -> SigningKey | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,8 @@ from certify.cli.streams import write
 from certify.errors import CertifyError
 from certify.network import strict_json
 from certify.report.exit_codes import FAILED, HOLDS
-from certify.report.result import ticket
-from certify.report.text import points
+from certify.report.result import conversion, ticket
+from certify.report.text import model, points
 
 
 @click.command(name="show")
@@ -41,7 +40,8 @@ def _document(enclosed: envelope.Envelope, said: statement.Statement) -> dict[st
     return {
         "format": "certify.shown/1",
         "checked": False,
-        "target": {"name": subject.name, "sha256": hashlib.sha256(subject.target_bytes).hexdigest()},
+        "target": {"name": subject.name, "sha256": subject.sha256},
+        "conversion": conversion(subject),
         "layers": [f"{layer.inputs} to {layer.outputs}" for layer in subject.target.layers],
         "claim": predicate["claim"],
         "ticket": ticket(subject),
@@ -56,6 +56,7 @@ def _text(shown: dict[str, Any]) -> str:
     obligations = ", ".join(f"{count['count']:,} {kind}" for kind, count in proof["obligations"].items())
     lines = {
         "target": f"{shown['target']['name']}, sha256 {shown['target']['sha256']}",
+        "model": model(shown["conversion"]),
         "layers": ", ".join(shown["layers"]),
         "claim": f"{shown['claim']['relation']} on {points(shown['claim']['points'])} grid points",
         "ticket": f"seed {made['seed']!r}, hidden widths {', '.join(map(str, made['widths']))}",
@@ -64,5 +65,5 @@ def _text(shown: dict[str, Any]) -> str:
         "signed by": ", ".join(shown["signatures"]),
         "versions": ", ".join(f"{name} {version}" for name, version in shown["versions"].items()),
     }
-    said = "\n".join(f"  {name:<11}{text}" for name, text in lines.items())
+    said = "\n".join(f"  {name:<11}{text}" for name, text in lines.items() if text)
     return f"This certificate says, and nothing of it has been checked (certify audit does):\n{said}"

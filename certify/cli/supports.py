@@ -12,9 +12,12 @@ from certify.certificate.form import CONSTRUCTION, PREDICATE_TYPE
 from certify.cli.output import Output, output_options
 from certify.cli.streams import write
 from certify.network.reader import FORMAT
-from certify.network.reader import MAX_PRECISION_BITS as MAX_TARGET_BITS
-from certify.network.steps import MAX_SHIFT, ROUNDINGS, STEP_NAMES
+from certify.network.rounding import ROUNDINGS, RULES
+from certify.network.step_form import MAX_PRECISION_BITS as MAX_TARGET_BITS
+from certify.network.steps import MAX_SHIFT, STEP_NAMES
+from certify.network.target import TFLITE
 from certify.network.tensors import DTYPES
+from certify.network.tflite import SUPPORTED_OPERATORS
 from certify.report.exit_codes import FAILED, HOLDS
 
 
@@ -29,11 +32,18 @@ def command(output: Output) -> None:
 
 def _supported() -> dict[str, Any]:
     return {
-        "target formats": [FORMAT],
+        "target formats": [FORMAT, TFLITE],
+        "TFLite": ["int8 multilayer perceptrons, with the package tflite (the extra tflite)"],
+        "TFLite operators": list(SUPPORTED_OPERATORS),
         "layers": ["dense, with bias and constants, in a chain"],
         "steps": list(STEP_NAMES),
         "roundings of requantize": list(ROUNDINGS),
-        "requantize": [f"by a shift of 0 to {MAX_SHIFT} bits, with zero_point"],
+        "rules of requantize": list(RULES),
+        "requantize": [
+            f"by a shift of 0 to {MAX_SHIFT} bits",
+            "by a Q31 multiplier, one for all outputs or one for each",
+            "with zero_point",
+        ],
         "tensors": ["nested lists", f"base64 of {', '.join(DTYPES)}"],
         "target precision": [f"0 to {MAX_TARGET_BITS} bits"],
         "base network": [GENERATOR, f"0 to {MAX_PRECISION_BITS} bits", f"quantization {', '.join(QUANTIZATIONS)}"],
@@ -42,9 +52,9 @@ def _supported() -> dict[str, Any]:
         "certificates": [PREDICATE_TYPE],
         "keys": ["Ed25519, unencrypted PKCS#8 PEM; trust in allowed_signers files"],
         "not read": [
-            "requantize by a multiplier",
             "convolutions and graphs (inputs of a layer)",
-            "TFLite, ONNX, QONNX, PyTorch, npz, safetensors",
+            "TFLite models of floats, int16 or uint8, of several rows, with dynamic shapes or other operators",
+            "ONNX, QONNX, PyTorch, npz, safetensors",
         ],
     }
 

@@ -27,6 +27,17 @@ def worker_processes(count: int) -> Iterator[Run]:
     if count == 1:
         yield map
         return
+    with other_processes(count) as run:
+        yield run
+
+
+@contextmanager
+def other_processes(count: int) -> Iterator[Run]:
+    """Give a `map` over this many processes, none of them this one.
+
+    Raises:
+        DisagreementError: one of them died; what it was to decide is not decided.
+    """
     # Fresh processes on every platform: a copy of one with compiled code and solver state is not safe.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(count, mp_context=context, initializer=_end_with_parent)

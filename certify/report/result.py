@@ -6,9 +6,8 @@ trusts who made them. The exit code follows from all three, here and nowhere els
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from certify.certificate.sizes import sizes
@@ -17,6 +16,7 @@ from certify.errors import (
     CertifyError,
     InputError,
     InvalidCertificateError,
+    ReaderMissingError,
     TicketNotFoundError,
     printable,
 )
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from certify.certificate.audit import Audit
     from certify.certificate.signatures import SignatureCheck
     from certify.proof.prover import Proof
+    from certify.proof.second_opinion import SecondOpinion
 
 FORMAT = "certify.result/1"
 
@@ -35,7 +36,7 @@ class Failure:
     """Why a command has no verdict to give.
 
     Attributes:
-        kind: input, certificate, ticket, usage or internal.
+        kind: input, certificate, reader, ticket, usage or internal.
         file: which file, empty where none is to blame.
         place: where in it.
         message: one line.
@@ -61,7 +62,7 @@ class Result:
         verdict: proved, refuted or undecided; None where something failed before one was reached.
         reason: why it is not proved.
         certificate: the certificate's path, written or audited.
-        claim: relation, target file and its digest, box, number of points as factors.
+        claim: relation, target file, its digest and conversion, box, number of points as factors.
         witness: input, left (the target's outputs) and right, for refuted.
         obligations: count and digest by kind.
         checks: what was asked besides, and of whom.
@@ -121,11 +122,48 @@ def of_audit(
     )
 
 
+def with_second_opinion(result: Result, opinion: SecondOpinion | None) -> Result:
+    """Return a result of which another solver was asked; None where there was nothing to ask.
+
+    The exit code no longer says that everything holds where the other solver has not refuted every obligation too.
+    """
+    if opinion is None:
+        reason = "there are no obligations for another solver to check"
+        return _less_than_asked(replace(result, checks={**result.checks, "cross_check": None}), reason)
+    said = {
+        "solver": opinion.solver,
+        "version": opinion.version,
+        "agreed": opinion.agreed,
+        "unknown": opinion.unknown,
+        "gave_up_on": dict(opinion.gave_up),
+        "proofs": None if opinion.proofs is None else asdict(opinion.proofs),
+    }
+    result = replace(result, checks={**result.checks, "cross_check": said})
+    if opinion.refuted_all:
+        return result
+    return _less_than_asked(result, f"{opinion.solver} gave up on some obligations")
+
+
+def _less_than_asked(result: Result, reason: str) -> Result:
+    if result.exit_code != HOLDS:
+        return result
+    return replace(result, exit_code=UNDECIDED, reason=reason)
+
+
+def with_proofs_in(result: Result, file: str) -> Result:
+    """Return the result with the file that the other solver's proofs were written to."""
+    said = result.checks["cross_check"]
+    named = {**said, "proofs": {"file": file, **said["proofs"]}}
+    return replace(result, checks={**result.checks, "cross_check": named})
+
+
 def of_error(command: str, error: CertifyError, file: str, timings: Mapping[str, float] | None = None) -> Result:
     """Return the result of a command that failed."""
-    kind, code = _kind(error)
+    kind, code = _kind(command, error)
     place = error.place if isinstance(error, InputError) else ""
     message = error.problem if isinstance(error, InputError) else str(error)
+    if command == "audit" and isinstance(error, ReaderMissingError):
+        message = f"conversion not checked: {message}"
     return Result(
         command=command,
         exit_code=code,
@@ -137,12 +175,14 @@ def of_error(command: str, error: CertifyError, file: str, timings: Mapping[str,
     )
 
 
-def _kind(error: CertifyError) -> tuple[str, int]:
+def _kind(command: str, error: CertifyError) -> tuple[str, int]:
     match error:
         case InvalidCertificateError():
             return "certificate", REFUTED
         case InputError():
             return "input", FAILED
+        case ReaderMissingError():
+            return "reader", UNDECIDED if command == "audit" else FAILED
         case TicketNotFoundError():
             return "ticket", UNDECIDED
         case _:
@@ -182,11 +222,18 @@ def _claim(subject: Subject, proof: Proof) -> dict[str, Any]:
     return {
         "relation": "equal",
         "target": subject.name,
-        "sha256": hashlib.sha256(subject.target_bytes).hexdigest(),
+        "sha256": subject.sha256,
+        "conversion": conversion(subject),
         "low": _bound(proof.claim.low),
         "high": _bound(proof.claim.high),
         "points": [list(factor) for factor in proof.claim.point_factors],
     }
+
+
+def conversion(subject: Subject) -> dict[str, str] | None:
+    """Return how a model became the target network, and between which of its tensors; None for a network."""
+    found = subject.file.conversion
+    return None if found is None else {name: value for name, value in asdict(found).items() if name != "notes"}
 
 
 def _bound(values: Sequence[int]) -> int | list[int]:

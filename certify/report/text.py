@@ -21,6 +21,18 @@ def points(factors: Sequence[Sequence[int]]) -> str:
     return " · ".join(str(base) if exponent == 1 else f"{base}^{exponent}" for base, exponent in factors)
 
 
+def model(conversion: Mapping[str, str] | None) -> str:
+    """Return between which of a model's tensors the claim is, and under which rule; empty for a network."""
+    if conversion is None:
+        return ""
+    ends = {"from": ("after", "starts_after", "input_tensor"), "to": ("before", "ends_before", "output_tensor")}
+    said = [
+        f'{word} tensor "{printable(conversion[tensor])}"' + (f" ({side} {conversion[by]})" if conversion[by] else "")
+        for word, (side, by, tensor) in ends.items()
+    ]
+    return f"{conversion['format']}, {' '.join(said)}, rounding rule {conversion['rule']}"
+
+
 def _lines(result: Result, *, quiet: bool, verbose: bool) -> Iterator[str]:
     yield _headline(result)
     if quiet or not result.claim:
@@ -42,16 +54,19 @@ def _headline(result: Result) -> str:
     claim = result.claim
     equal = f"{claim['target']} equals its pruned random network on all {points(claim['points'])} input points"
     if result.verdict == "proved":
-        return f"proved: {where}{equal}"
+        return f"proved: {where}{equal}" + (f"; {result.reason}" if result.reason else "")
     return f"{result.verdict}: {where}whether {equal}: {result.reason}"
 
 
 def _evidence(result: Result) -> Iterator[tuple[str, str]]:
     yield "target", f"sha256 {result.claim['sha256']}"
+    yield "model", model(result.claim["conversion"])
     yield "ticket", _ticket(result.ticket)
     yield "size", _size(result.ticket)
     yield "obligations", _obligations(result)
     yield "besides", _besides(result.checks)
+    if "cross_check" in result.checks:
+        yield "cross-check", _cross_check(result.checks["cross_check"])
     if result.witness is not None:
         yield "witness", f"input {_vector(result.witness['input'])}"
         yield "", f"target {_vector(result.witness['left'])}, ticket {_vector(result.witness['right'])}"
@@ -84,6 +99,28 @@ def _besides(checks: Mapping[str, Any]) -> str:
     if checks["sweep"]:
         said.append(f"all {checks['sweep']['points']:,} points swept" if checks["strategy"] else "")
     return "; ".join(part for part in said if part)
+
+
+def _cross_check(said: Mapping[str, Any] | None) -> str:
+    if said is None:
+        return "none: there are no obligations for another solver to check"
+    solver, asked = f"{said['solver']} {said['version']}", said["agreed"] + said["unknown"]
+    text = f"{solver} agrees on all {asked:,} questions, each read from its text"
+    if said["unknown"]:
+        by_kind = _by_kind(said["gave_up_on"])
+        text = f"{solver} agrees on {said['agreed']:,} of {asked:,} questions and gave up on the others ({by_kind})"
+    return text + (f"; {_proofs(said['proofs'])}" if said["proofs"] else "")
+
+
+def _proofs(said: Mapping[str, Any]) -> str:
+    text = f"{said['written']:,} proofs in {printable(said['file'])}"
+    if not said["with_holes"]:
+        return f"{text}, none with a hole"
+    return f"{text}, some with holes that no checker can check ({_by_kind(said['with_holes'])})"
+
+
+def _by_kind(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
 
 
 def _neurons(asked: int, exhausted: int) -> str:

@@ -1,6 +1,6 @@
 """Where a run's time goes: the phases of finding, proving, signing and auditing given targets.
 
-    python tests/benchmarks/phases.py TARGET... [--workers N] [--repeat N] [--json FILE]
+    python tests/benchmarks/phases.py TARGET... [--workers N] [--repeat N] [--cross-check cvc5] [--json FILE]
 
 Each run is a fresh process, so that imports and peak memory are its own; the first one of each target fills the JIT
 cache and is not counted. Prints a table of medians, and the whole as JSON where asked.
@@ -30,24 +30,25 @@ def main() -> None:
     parser.add_argument("targets", nargs="+", type=Path)
     parser.add_argument("--workers", default="1")
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--cross-check", help="passed on to audit")
     parser.add_argument("--json", type=Path, help="write the figures here")
     options = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for target in options.targets:
-            rows += _measure(target, options.workers, options.repeat, Path(folder))
+            rows += _measure(target, options.workers, options.cross_check, options.repeat, Path(folder))
     print(_table(rows))
     if options.json:
         machine = {"machine": platform.machine(), "cores": os.cpu_count(), "load": os.getloadavg()}
         options.json.write_text(json.dumps({**machine, "runs": rows}, indent=2) + "\n")
 
 
-def _measure(target: Path, workers: str, repeat: int, folder: Path) -> list[dict[str, Any]]:
+def _measure(target: Path, workers: str, cross_check: str | None, repeat: int, folder: Path) -> list[dict[str, Any]]:
     certificate = folder / f"{target.stem}.certificate.json"
     common = ["--workers", workers, "--format", "json"]
     commands = {
         "prove": ["prove", str(target), "-o", str(certificate), *common],
-        "audit": ["audit", str(certificate), *common],
+        "audit": ["audit", str(certificate), *common, *(["--cross-check", cross_check] if cross_check else [])],
     }
     rows = []
     for name, arguments in commands.items():

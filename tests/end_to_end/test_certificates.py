@@ -13,12 +13,15 @@ from certify.certificate.audit import audit
 from certify.certificate.canonical import canonical
 from certify.certificate.trust import parse_allowed_signers
 from certify.issue import Options, issue
-from certify.network.reader import read_network
+from certify.network.target import read_target
 from certify.proof.claim import Verdict
 from solvers.smt.session import Answer
 
 FOLDER = Path(__file__).parents[2] / "certificates"
-NAMES = ["iris", "digits"]
+FILES = {"iris": "iris.json", "digits": "digits.json", "ecg5000_autoencoder": "ecg5000_autoencoder.int8.tflite"}
+NAMES = list(FILES)
+SWEPT = pytest.mark.compiled  # a million points
+EACH = pytest.mark.parametrize("name", [pytest.param("iris", marks=SWEPT), "digits"])
 
 
 def payload_of(name):
@@ -27,31 +30,33 @@ def payload_of(name):
 
 def test_every_certificate_and_target_is_known():
     assert sorted(path.name for path in FOLDER.glob("*.json")) == sorted(f"{name}.certificate.json" for name in NAMES)
-    assert sorted(path.stem for path in (FOLDER / "targets").glob("*.json")) == sorted(NAMES)
+    targets = [path.name for kind in ("json", "tflite") for path in (FOLDER / "targets").glob(f"*.{kind}")]
+    assert sorted(targets) == sorted(FILES.values())
 
 
-@pytest.mark.parametrize("name", NAMES)
+@EACH
 def test_it_holds_and_a_trusted_key_signed(name):
     trust = parse_allowed_signers((FOLDER / "allowed_signers").read_bytes())
     found = audit((FOLDER / f"{name}.certificate.json").read_bytes(), trust, datetime.now(UTC))
     assert found.proof.verdict is Verdict.PROVED
     assert found.proof.strategy == "decomposition"
     assert found.trusted
-    assert found.statement.subject.target_bytes == (FOLDER / f"targets/{name}.json").read_bytes()
+    assert found.statement.subject.file.data == (FOLDER / "targets" / FILES[name]).read_bytes()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@EACH
 def test_the_payload_comes_again_but_for_the_versions_it_names(name):
-    path = FOLDER / f"targets/{name}.json"
+    path = FOLDER / "targets" / FILES[name]
     data = path.read_bytes()
-    again = json.loads(issue(path.name, data, read_network(data), Options()).payload)
+    again = json.loads(issue(path.name, read_target(data), Options()).payload)
     again["predicate"]["versions"] = dict(statement.read(payload_of(name)).versions)
     assert canonical(again) == payload_of(name)
 
 
+@SWEPT
 def test_iris_is_swept_whole_and_every_layer_composed():
     data = (FOLDER / "targets/iris.json").read_bytes()
-    proof = issue("iris.json", data, read_network(data), Options()).proof
+    proof = issue("iris.json", read_target(data), Options()).proof
     assert proof.sweep is not None
     assert proof.sweep.points == 32**4
     assert (proof.composition.neurons, proof.composition.exhausted) == (11, 0)
@@ -60,7 +65,7 @@ def test_iris_is_swept_whole_and_every_layer_composed():
 
 def test_ten_neurons_of_every_layer_of_digits_are_composed():
     data = (FOLDER / "targets/digits.json").read_bytes()
-    proof = issue("digits.json", data, read_network(data), Options()).proof
+    proof = issue("digits.json", read_target(data), Options()).proof
     assert (proof.composition.neurons, proof.composition.exhausted) == (30, 0)
 
 

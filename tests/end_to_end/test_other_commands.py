@@ -205,7 +205,10 @@ def test_what_is_listed_is_read(certify):
         data = {"shape": [2], "dtype": kind, "data": "A" * (-(-2 * size // 3) * 4)}
         data["data"] = data["data"][: len(data["data"]) - (-2 * size % 3)] + "=" * (-2 * size % 3)
         assert read_network(target_bytes(changed("layers", 0, "bias", to=data)))
-    assert said["target formats"] == [TINY["format"]]
+    for rule in said["rules of requantize"]:
+        assert reads({"op": "requantize", "shift": -1, "multiplier": 1, "rule": rule, "zero_point": 1})
+    assert said["target formats"] == [TINY["format"], "tflite"]
+    assert "FULLY_CONNECTED" in said["TFLite operators"]
     assert issued().payload.decode().count(said["certificates"][0]) == 1
     base = statement()["predicate"]["base"]
     assert (base["generator"], base["construction"]) == (said["base network"][0], said["constructions"][0])

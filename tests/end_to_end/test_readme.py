@@ -9,7 +9,7 @@ from pathlib import Path
 import naive
 
 from certify.issue import Options, issue
-from certify.network.reader import read_network
+from certify.network.target import read_target
 from certify.proof.claim import Verdict
 
 ROOT = Path(__file__).parents[2]
@@ -43,10 +43,10 @@ def test_the_help_that_is_shown(certify):
 
 def test_the_example_network_and_the_python_example():
     text = next(text for kind, text in BLOCKS if kind == "json")
-    network = read_network(text.encode())
+    target = read_target(text.encode())
     point = next(iter(naive.grid(json.loads(text))))
-    assert len(naive.evaluate(json.loads(text), point)) == network.outputs
-    proof = issue("example.json", text.encode(), network, Options(seed="0")).proof
+    assert len(naive.evaluate(json.loads(text), point)) == target.network.outputs
+    proof = issue("example.json", target, Options(seed="0")).proof
     assert proof.verdict is Verdict.PROVED
 
 

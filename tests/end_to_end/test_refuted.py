@@ -37,6 +37,7 @@ from certify.certificate.signatures import sign
 from certify.certificate.statement import Subject
 from certify.issue import Options
 from certify.network.reader import read_network
+from certify.network.target import Target
 from certify.network.writer import write_network
 from certify.proof.claim import Verdict
 from certify.proof.prover import prove
@@ -153,7 +154,7 @@ def test_other_quantization(certify):
     ticket = find_ticket(target, "0", precisions=(Precision(3, 1),) * 2)
     pruned = prune(target, ticket.base, ticket.masks)
     proof = prove(target, pruned)
-    subject = Subject("tiny.json", target_bytes(), target, ticket.base, None, ticket.masks)
+    subject = Subject("tiny.json", Target(target_bytes(), target), ticket.base, None, ticket.masks)
     payload = module.build(subject, kept_digest(pruned.matrices), proof, {})
     assert audited(certify, sign(payload, ALICE)).code == 0
     said = json.loads(payload)

@@ -231,6 +231,7 @@ def test_result_as_json(alice):
         "relation": "equal",
         "target": "tiny.json",
         "sha256": sha256(target_bytes()),
+        "conversion": None,
         "low": -2,
         "high": 2,
         "points": [[5, 2]],

@@ -14,17 +14,17 @@ from certify.certificate.signatures import sign
 from certify.errors import DisagreementError, InputError, TicketNotFoundError
 from certify.issue import Options, issue, versions
 from certify.monitor import Monitor
-from certify.network.reader import read_network
+from certify.network.target import read_target
 from certify.proof.claim import Verdict
 from certify.proof.prover import Budget
 from certify.ticket import Ticket
 
 DATA = target_bytes()
-TARGET = read_network(DATA)
+TARGET = read_target(DATA)
 
 
 def test_the_same_again():
-    first, second = (issue("tiny.json", DATA, TARGET, Options()) for _ in range(2))
+    first, second = (issue("tiny.json", TARGET, Options()) for _ in range(2))
     assert first.payload == second.payload == issued().payload
     assert first.payload
 
@@ -35,7 +35,7 @@ def test_order_of_work_changes_nothing():
     def backwards(function, work):
         return list(map(function, list(work)[::-1]))[::-1]
 
-    assert issue("tiny.json", DATA, TARGET, Options(), run=backwards, workers=2).payload == issued().payload
+    assert issue("tiny.json", TARGET, Options(), run=backwards, workers=2).payload == issued().payload
 
 
 @pytest.mark.parametrize(
@@ -51,35 +51,35 @@ def test_options_change_it(options):
 
 def test_file_and_name_are_in_it():
     spacious = json.dumps(TINY, indent=1).encode()
-    assert issue("tiny.json", spacious, TARGET, Options()).payload != issued().payload
-    assert issue("other.json", DATA, TARGET, Options()).payload != issued().payload
+    assert issue("tiny.json", read_target(spacious), Options()).payload != issued().payload
+    assert issue("other.json", TARGET, Options()).payload != issued().payload
 
 
 def test_precisions():
-    assert Options().precisions(TARGET) is None
-    assert Options("0", None, 3).precisions(TARGET) == (Precision(3, 3),) * 2
+    assert Options().precisions(TARGET.network) is None
+    assert Options("0", None, 3).precisions(TARGET.network) == (Precision(3, 3),) * 2
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b.json"])
 def test_name_is_checked_before_any_work(monkeypatch, name):
     monkeypatch.setattr(module, "find_ticket", lambda *_, **__: pytest.fail("it began to work"))
     with pytest.raises(InputError, match="expected a file name"):
-        issue(name, DATA, TARGET, Options())
+        issue(name, TARGET, Options())
 
 
 def test_too_coarse():
     with pytest.raises(InputError) as caught:
-        issue("tiny.json", DATA, TARGET, Options("0", None, 0))
+        issue("tiny.json", TARGET, Options("0", None, 0))
     assert caught.value.place == "layers[0].precision_bits"
 
 
 def test_no_ticket():
     with pytest.raises(TicketNotFoundError, match=r"layers\[0\]\.weights\[0\]\[0\]"):
-        issue("tiny.json", DATA, TARGET, Options("0", 1))
+        issue("tiny.json", TARGET, Options("0", 1))
 
 
 def test_undecided_has_no_payload():
-    found = issue("tiny.json", DATA, TARGET, Options(), budget=Budget(rlimit=1, sweep_work=0))
+    found = issue("tiny.json", TARGET, Options(), budget=Budget(rlimit=1, sweep_work=0))
     assert found.payload == b""
     assert found.proof.verdict is Verdict.UNDECIDED
     assert found.proof.reason
@@ -91,7 +91,7 @@ def test_wrong_ticket_is_a_defect(monkeypatch):
     found = issued(other).subject
     monkeypatch.setattr(module, "find_ticket", lambda *_, **__: Ticket(found.base, found.masks, None))
     with pytest.raises(DisagreementError, match="the ticket that was found is not the target"):
-        issue("tiny.json", DATA, TARGET, Options())
+        issue("tiny.json", TARGET, Options())
 
 
 def test_finder_is_not_asked_what_it_chose(monkeypatch):
@@ -100,12 +100,12 @@ def test_finder_is_not_asked_what_it_chose(monkeypatch):
     lying = BaseNetwork("another seed", found.base.widths, found.base.precisions)
     monkeypatch.setattr(module, "find_ticket", lambda *_, **__: Ticket(lying, found.masks, None))
     with pytest.raises(DisagreementError):
-        issue("tiny.json", DATA, TARGET, Options())
+        issue("tiny.json", TARGET, Options())
 
 
 def test_phases():
     monitor = Monitor()
-    issue("tiny.json", DATA, TARGET, Options(), monitor=monitor)
+    issue("tiny.json", TARGET, Options(), monitor=monitor)
     names = ["subset sums", "base network", "obligations", "refutation", "composition", "sweep"]
     assert list(monitor.timings) == names
 

@@ -66,7 +66,7 @@ def test_proved():
     document = json.loads(to_json([PROVED]))
     assert (document["verdict"], document["error"]) == ("proved", None)
     assert document["timings"] == {"sweep": 0.1235}
-    assert set(document["claim"]) == {"relation", "target", "sha256", "low", "high", "points"}
+    assert set(document["claim"]) == {"relation", "target", "sha256", "low", "high", "points", "conversion"}
     assert set(document["checks"]) == {"strategy", "solver", "neurons", "neurons_exhausted", "network", "sweep"}
 
 

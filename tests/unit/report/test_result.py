@@ -134,6 +134,7 @@ def test_what_a_proof_leaves():
         "relation": "equal",
         "target": "tiny.json",
         "sha256": sha256(target_bytes()),
+        "conversion": None,
         "low": -2,
         "high": 2,
         "points": [[5, 2]],

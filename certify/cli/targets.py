@@ -1,0 +1,49 @@
+"""What commands that read a target file share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from certify.errors import InputError
+from certify.network.rounding import RULES
+
+rule_option = click.option(
+    "--rule",
+    type=click.Choice(RULES),
+    help="How a TFLite model's kernels round; single unless you say otherwise (docs/tflite.md).",
+)
+
+
+def stem(target: Path) -> str:
+    """Return a target file's name without folders and its format's ending."""
+    return target.name.removesuffix(".json").removesuffix(".tflite")
+
+
+def check_output(out: Path, what: str, others: Mapping[str, Path]) -> None:
+    """Check, before any work, that a result has a place to be written to and replaces none of `others`.
+
+    Raises:
+        InputError: it has none, or would.
+    """
+    for name, other in others.items():
+        if _same(out, other):
+            raise InputError(f"expected another file for {what}, found {name} itself")
+    try:
+        if not out.parent.is_dir():
+            raise InputError(f"expected a folder to write to, found none at {out.parent}")
+        if out.is_dir():
+            raise InputError("expected a place to write to, found a directory")
+    except OSError as error:
+        raise InputError(f"expected a place to write to, found one that fails: {error.strerror}") from None
+
+
+def _same(first: Path, second: Path) -> bool:
+    """Whether both are one file, or would be."""
+    try:
+        return first.samefile(second)
+    except OSError:
+        return os.path.realpath(first) == os.path.realpath(second)
