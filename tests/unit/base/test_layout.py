@@ -76,6 +76,7 @@ def test_what_counts_is_the_precision_that_is_kept():
     with pytest.raises(InputError, match="at least 4 bits, found 3"):
         check_precisions(chain(dense(8)), (Precision(20, 3),))
     check_precisions(chain(dense(8)), (Precision(20, 4),))
+    check_precisions(chain(dense(8), dense(0)), precise(30, 30))
 
 
 HALF_UP = Requantize(4, "half_up", -1)
@@ -205,3 +206,17 @@ def test_matrix_shapes():
     )
     base = BaseNetwork("s", (11, 13), precise(2, 2))
     assert matrix_shapes(target, base) == ((11, 1 + 2), (3, 11), (13, 3), (2, 13))
+
+
+@pytest.mark.parametrize("precisions", [precise(2), precise(2, 2, 2)], ids=["too few", "too many"])
+def test_every_layer_has_one_precision(precisions):
+    target = chain(dense(4), dense(4))
+    for function in (check_precisions, pairs):
+        with pytest.raises(ValueError, match="zip"):
+            function(target, precisions)
+
+
+@pytest.mark.parametrize("widths", [(1,), (1, 1, 1)], ids=["too few", "too many"])
+def test_every_pair_has_one_width(widths):
+    with pytest.raises(ValueError, match="zip"):
+        matrix_shapes(chain(dense(4), dense(4)), BaseNetwork("s", widths, precise(2, 2)))

@@ -52,10 +52,17 @@ def test_a_mask_cannot_be_changed():
     ("shape", "start", "columns"),
     [
         pytest.param((2, 3), (0, 1), (0,), id="a row without its end"),
-        pytest.param((1, 3), (1, 2), (0,), id="does not begin at 0"),
+        pytest.param((1, 3), (0, 1, 1), (0,), id="a row too many"),
+        pytest.param((1, 3), (1, 1), (0,), id="begins after 0"),
+        pytest.param((1, 3), (-1, 1), (0,), id="begins before 0"),
         pytest.param((1, 3), (0, 2), (0,), id="more promised than kept"),
-        pytest.param((1, 3), (0, 1), (3,), id="column beyond the last"),
+        pytest.param((1, 3), (0, 1), (0, 1), id="fewer promised than kept"),
+        pytest.param((2, 3), (0, 2, 1), (0,), id="falls"),
+        pytest.param((1, 3), (0, 1), (3,), id="column after the last"),
+        pytest.param((1, 3), (0, 1), (4,), id="column far after the last"),
         pytest.param((1, 3), (0, 1), (-1,), id="negative column"),
+        pytest.param((1, 3), (0, 2), (1, 0), id="columns that fall"),
+        pytest.param((2, 3), (0, 1, 3), (0, 2, 2), id="a column twice in a row"),
     ],
 )
 def test_what_is_no_mask(shape, start, columns):

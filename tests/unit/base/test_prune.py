@@ -67,6 +67,7 @@ def test_a_pruned_network_computes_what_its_kept_weights_say(seed, point):
 
 def test_what_stands_around_the_matrices():
     pruned = prune(TARGET, BASE, [from_bits(np.ones(shape, dtype=np.bool_)) for shape in SHAPES])
+    assert pruned.name == "ticket of two layers"
     assert pruned.input == TARGET.input
     assert [layer.precision_bits for layer in pruned.layers] == [3, 3, 1, 1]
     assert [layer.constants for layer in pruned.layers] == [(1, 16), (), (1, 2), ()]

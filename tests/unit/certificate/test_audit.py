@@ -80,9 +80,10 @@ def test_no_certificate():
         audit(b"{}", TRUST, AT)
 
 
-def test_lie():
+@pytest.mark.parametrize("change", [1, -1], ids=["more", "fewer"])
+def test_lie(change):
     said = statement()
-    said["predicate"]["sizes"]["kept"] += 1
+    said["predicate"]["sizes"]["kept"] += change
     with pytest.raises(InvalidCertificateError) as caught:
         audit(signed(said, ALICE), TRUST, AT)
     assert caught.value.place == "payload.predicate.sizes.kept"

@@ -45,6 +45,7 @@ def test_bytes(document, expected):
         pytest.param([-HIGHEST - 1], "[0]", id="integer too small"),
         pytest.param({"name": "x\ud800"}, "name", id="lone surrogate"),
         pytest.param({"x": {"\udfff": 1}}, "x", id="lone surrogate in a key"),
+        pytest.param({"X": {".a": 1.0}}, "X..a", id="names with a point and an X"),
         pytest.param({1: 2}, "", id="key not a string"),
         pytest.param({"a": b"bytes"}, "a", id="bytes"),
         pytest.param({"a": (1, 2)}, "a", id="tuple"),
@@ -91,9 +92,31 @@ def test_integers_have_a_largest():
     largest = 10**MAX_DIGITS - 1
     assert read_integer(integer(largest), "") == largest
     assert read_integer(integer(-largest), "") == -largest
-    for beyond in (largest + 1, -largest - 1):
+    for beyond in (largest + 1, -largest - 1, 10 * largest, 10**1001, -(10**1001)):
         with pytest.raises(InputError):
             integer(beyond)
+
+
+def test_the_largest_has_a_thousand_digits():
+    assert integer(10**1000 - 1) == "9" * 1000
+    with pytest.raises(InputError):
+        integer(10**1000)
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        pytest.param(True, "True", id="boolean"),
+        pytest.param(0.5, "0.5", id="float"),
+        pytest.param("x" * 50, f"'{'x' * 23}", id="text, cut after 24 characters"),
+        pytest.param(None, "NoneType", id="null"),
+        pytest.param([1], "list", id="list"),
+    ],
+)
+def test_what_was_found_for_an_integer(value, found):
+    with pytest.raises(InvalidCertificateError) as caught:
+        read_integer(value, "")
+    assert caught.value.problem.endswith(f", found {found}")
 
 
 @pytest.mark.parametrize(

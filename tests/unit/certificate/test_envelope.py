@@ -108,6 +108,10 @@ def test_size_is_capped(monkeypatch):
     assert not isinstance(caught.value, InvalidCertificateError)
 
 
+def test_the_cap_is_128_mebibytes():
+    assert module.MAX_BYTES == 134_217_728
+
+
 KEY_ID = ALICE.public.key_id
 SIG = json.loads(GOOD)["signatures"][0]["sig"]
 

@@ -227,6 +227,7 @@ def not_private_keys():
         "DER": (der, "found something else"),
         "cut off": (good[: len(good) // 2], "found something else"),
         "bytes changed": (good.replace(b"MC4C", b"MC5C"), "found something else"),
+        "of X448 by name, too short for it": (good.replace(b"K2Vw", b"K2Vv"), "found something else"),
         "public": (public, "found something else"),
         "OpenSSH": (openssh, "found something else"),
     }
@@ -239,3 +240,9 @@ def test_what_is_no_private_key(name):
         SigningKey.from_pem(data, "key.pem")
     assert caught.value.place == "key.pem"
     assert "PKCS#8" in caught.value.problem
+
+
+def test_without_a_place_an_error_names_none():
+    with pytest.raises(InputError) as caught:
+        SigningKey.from_pem(b"")
+    assert caught.value.place == ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import resource
 import stat
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from certify.certificate import storage
-from certify.certificate.storage import read_capped, write_atomic, write_private
+from certify.certificate.storage import read_capped, replacing, write_atomic, write_private
 from certify.errors import InputError
 
 
@@ -68,14 +69,14 @@ def test_read_more_than_a_chunk(tmp_path):
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        pytest.param("missing", "expected a target, found no such file", id="missing"),
-        pytest.param("missing/f", "expected a target, found no such file", id="missing folder"),
-        pytest.param("", "expected a target, found a directory", id="directory"),
-        pytest.param("file/x", "cannot be read: Not a directory", id="below a file"),
-        pytest.param("n" * 300, "cannot be read: File name too long", id="name too long"),
-        pytest.param("a\0b", "found a name that no file can have", id="null byte"),
-        pytest.param("a\ud800b", "found a name that no file can have", id="name of no encoding"),
-        pytest.param("loop", "cannot be read: Too many levels of symbolic links", id="links in a circle"),
+        pytest.param("missing", "no such file", id="missing"),
+        pytest.param("missing/f", "no such file", id="missing folder"),
+        pytest.param("", "a directory", id="directory"),
+        pytest.param("file/x", "a file that cannot be read: Not a directory", id="below a file"),
+        pytest.param("n" * 300, "a file that cannot be read: File name too long", id="name too long"),
+        pytest.param("a\0b", "a name that no file can have", id="null byte"),
+        pytest.param("a\ud800b", "a name that no file can have", id="name of no encoding"),
+        pytest.param("loop", "a file that cannot be read: Too many levels of symbolic links", id="links in a circle"),
     ],
 )
 def test_unreadable(tmp_path, name, problem):
@@ -83,7 +84,7 @@ def test_unreadable(tmp_path, name, problem):
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     with pytest.raises(InputError) as caught:
         read_capped(tmp_path / name, 100, "a target")
-    assert problem in str(caught.value)
+    assert str(caught.value) == f"expected a target, found {problem}"
 
 
 def test_not_permitted(tmp_path, monkeypatch):
@@ -111,6 +112,13 @@ def test_large_file_is_judged_before_reading(tmp_path, monkeypatch):
 def test_endless_device_is_read_up_to_the_limit():
     with pytest.raises(InputError, match="at most 3000000 bytes, found more"):
         read_capped(Path("/dev/zero"), 3_000_000, "a target")
+
+
+def test_no_more_is_read_than_shows_that_it_is_too_much():
+    file = io.BytesIO(bytes(100))
+    with pytest.raises(InputError, match="at most 10 bytes, found more"):
+        storage._read(file, 10, "a target")
+    assert file.tell() == 11
 
 
 @pytest.mark.parametrize("limit", [300_000, 299_999])
@@ -145,6 +153,23 @@ def test_write_new_and_over(tmp_path):
     assert path.read_bytes() == b"one"
     write_atomic(path, b"")
     assert path.read_bytes() == b""
+    assert names(tmp_path) == ["f"]
+
+
+@pytest.mark.parametrize("write", [write_atomic, write_private])
+def test_all_bytes_are_handed_to_the_disk(tmp_path, monkeypatch, write):
+    seen = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: seen.append(os.fstat(descriptor).st_size))
+    write(tmp_path / "f", b"x" * 77)
+    assert seen == [77]
+
+
+def test_until_it_is_whole_a_file_has_a_hidden_name_beside_its_own(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: seen.extend(names(tmp_path)))
+    write_atomic(tmp_path / "f", b"x")
+    [temporary] = seen
+    assert temporary.startswith(".certify-")
     assert names(tmp_path) == ["f"]
 
 
@@ -209,17 +234,18 @@ def test_disk_that_runs_full(tmp_path):
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        pytest.param("", "found a directory", id="directory"),
-        pytest.param("missing/f", "found no such folder", id="missing folder"),
-        pytest.param("file/f", "found a file where a folder should be", id="below a file"),
-        pytest.param("n" * 256, "File name too long", id="name too long"),
-        pytest.param("a\0b", "found a name that no file can have", id="null byte"),
+        pytest.param("", "a directory", id="directory"),
+        pytest.param("missing/f", "no such folder", id="missing folder"),
+        pytest.param("file/f", "a file where a folder should be", id="below a file"),
+        pytest.param("n" * 256, "one that fails: File name too long", id="name too long"),
+        pytest.param("a\0b", "a name that no file can have", id="null byte"),
     ],
 )
 def test_nowhere_to_write(tmp_path, name, problem):
     (tmp_path / "file").write_bytes(b"old")
-    with pytest.raises(InputError, match=problem):
+    with pytest.raises(InputError) as caught:
         write_atomic(tmp_path / name, b"x")
+    assert str(caught.value) == f"expected a place to write to, found {problem}"
     assert names(tmp_path) == ["file"]
 
 
@@ -299,3 +325,60 @@ def test_private_below_what_is_no_folder(tmp_path, name):
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
     with pytest.raises(InputError, match="found a file where a folder should be"):
         write_private(tmp_path / name, b"secret")
+
+
+# Piece by piece.
+
+
+def test_pieces_are_there_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(b"old")
+    with replacing(path) as sink:
+        for piece in (b"one, ", b"two, ", b"", b"three"):
+            sink.write(piece)
+            assert path.read_bytes() == b"old"
+            assert len(names(tmp_path)) == 2
+    assert (path.read_bytes(), names(tmp_path)) == (b"one, two, three", ["x"])
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no"), KeyboardInterrupt(), OSError(errno.EIO, "another file's")])
+@pytest.mark.parametrize("old", [None, b"old"], ids=["nothing there", "a file there"])
+def test_an_error_between_pieces_is_passed_on(tmp_path, error, old):
+    """An OSError too: it is not about this file."""
+    path = tmp_path / "x"
+    if old is not None:
+        path.write_bytes(old)
+
+    def write():
+        with replacing(path) as sink:
+            sink.write(b"new")
+            raise error
+
+    with pytest.raises(type(error)) as caught:
+        write()
+    assert caught.value is error
+    assert names(tmp_path) == ([] if old is None else ["x"])
+    assert old is None or path.read_bytes() == old
+
+
+@pytest.mark.parametrize("pieces", [1, 50])
+def test_disk_that_runs_full_between_pieces(tmp_path, pieces):
+    path = tmp_path / "x"
+    path.write_bytes(b"old")
+
+    def write():
+        with replacing(path) as sink:
+            for _ in range(pieces):
+                sink.write(bytes(100_000 // pieces))
+
+    with small_disk(), pytest.raises(InputError, match="found one that fails: File too large"):
+        write()
+    assert (path.read_bytes(), names(tmp_path)) == (b"old", ["x"])
+
+
+def test_pieces_into_a_device():
+    with replacing(Path("/dev/null")) as sink:
+        sink.write(b"one")
+        sink.write(b"two")
+    with pytest.raises(InputError, match="No space left on device"), replacing(Path("/dev/full")) as sink:
+        sink.write(b"one")

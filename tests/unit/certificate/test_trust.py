@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from certify.certificate.keys import SigningKey
-from certify.certificate.trust import Trust, TrustedKey, allowed_signers_line, parse_allowed_signers
+from certify.certificate.trust import MAX_BYTES, Trust, TrustedKey, allowed_signers_line, parse_allowed_signers
 from certify.errors import InputError
 
 
@@ -49,6 +49,7 @@ def parse(text):
         pytest.param(f'"some one" {KEY}', "some one", id="quoted principals"),
         pytest.param(f" \tme \t {KEY.replace(' ', chr(9))}\t\r", "me", id="tabs, spaces and a carriage return"),
         pytest.param(f"größe {KEY}", "größe", id="not ASCII"),
+        pytest.param(f"Xena,X {KEY}", "Xena,X", id="names that begin and end in X"),
         pytest.param(f'me namespaces="certify" {KEY}', "me", id="namespace"),
         pytest.param(f'me NameSpaces="certify" {KEY}', "me", id="names of options in any case"),
         pytest.param(f'me namespaces="git,certify" {KEY}', "me", id="one of several namespaces"),
@@ -111,6 +112,7 @@ def good_and(line):
         pytest.param(f"me cert-authority {KEY}", "certificate authorities are not supported", id="authority"),
         pytest.param(f'me Cert-Authority,namespaces="certify" {KEY}', "not supported", id="authority in capitals"),
         pytest.param(f"me verify-required {KEY}", "found verify-required", id="unknown option"),
+        pytest.param(f"me authority {KEY}", "found authority", id="unknown option early in the alphabet"),
         pytest.param(f'me command="x y" {KEY}', "found command", id="unknown option with value"),
         pytest.param(f'me namespaces="git",zz {KEY}', "found zz", id="unknown option in another namespace"),
         pytest.param(f"me namespaces=certify {KEY}", "expected options such as", id="value without quotes"),
@@ -136,6 +138,9 @@ def good_and(line):
         pytest.param(
             f'me valid-after="20250101Z",valid-before="20250101Z" {KEY}', "later than valid-after", id="empty span"
         ),
+        pytest.param(
+            f'me valid-after="20250102Z",valid-before="20250101Z" {KEY}', "later than valid-after", id="turned round"
+        ),
         pytest.param(f"!me {KEY}", "without negation", id="negated principal"),
         pytest.param(f"a,!b {KEY}", "without negation", id="negated principal among others"),
         pytest.param(f'"" {KEY}', "printable", id="empty principals"),
@@ -153,9 +158,18 @@ def test_refused(line, problem):
     assert caught.value.place == "line 3"
 
 
-def test_not_utf8():
-    with pytest.raises(InputError, match="line 2: expected UTF-8, found byte 0xff"):
-        parse_allowed_signers(b"# one\nab\xff " + KEY.encode())
+@pytest.mark.parametrize(
+    ("before", "line"),
+    [
+        pytest.param(b"", 1, id="first byte"),
+        pytest.param(b"\n", 2, id="after an empty line"),
+        pytest.param(b"# one\nab", 2, id="within the second line"),
+    ],
+)
+def test_not_utf8(before, line):
+    with pytest.raises(InputError, match="expected UTF-8, found byte 0xff") as caught:
+        parse_allowed_signers(before + b"\xff\n" + KEY.encode())
+    assert caught.value.place == f"line {line}"
 
 
 def test_lines_end_with_newlines_only():
@@ -184,6 +198,10 @@ def test_any_bytes_give_trust_or_one_kind_of_error(data):
     except InputError:
         return
     assert trust == Trust(())
+
+
+def test_a_file_may_have_a_mebibyte():
+    assert MAX_BYTES == 1_048_576
 
 
 # Times.
@@ -255,8 +273,8 @@ def test_merge_keeps_what_the_first_says():
 
 
 def test_written_lines_are_read():
-    text = "\n".join([allowed_signers_line("me@example.com", A), allowed_signers_line("größe", B)])
-    assert parse(text) == Trust((TrustedKey("me@example.com", A), TrustedKey("größe", B)))
+    text = "\n".join([allowed_signers_line("me@example.com", A), allowed_signers_line("größeX", B)])
+    assert parse(text) == Trust((TrustedKey("me@example.com", A), TrustedKey("größeX", B)))
     assert allowed_signers_line("me", A) == f'me namespaces="certify" {KEY}'
 
 
@@ -264,8 +282,9 @@ def test_written_lines_are_read():
     "principal", ["", "a b", "a\tb", "a\nb", '"a"', "#a", "!a", "a,b", "a*", "a?", "a\x00", "\u00a0"]
 )
 def test_principals_that_cannot_be_written(principal):
-    with pytest.raises(InputError):
+    with pytest.raises(InputError) as caught:
         allowed_signers_line(principal, A)
+    assert caught.value.place == "principal"
 
 
 @given(st.text(min_size=1, max_size=12))
