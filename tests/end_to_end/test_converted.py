@@ -154,7 +154,7 @@ def test_a_target_in_the_wrong_form_is_invalid(alice, change):
 
 # Without the reader nothing can be said of a model, and what would help is.
 
-INSTALL = "expected the package tflite to be installed: pip install 'certify[tflite]'"
+INSTALL = "expected the package tflite 2.18 or later to be installed: pip install 'certify[tflite]'"
 
 
 def test_an_audit_without_the_reader_is_undecided(alice, unread):
@@ -192,7 +192,7 @@ def test_convert_says_what_the_network_stands_for(alice):
         "converted: model.tflite to out.json",
         f"  model    tflite, sha256 {sha256(MODEL)}",
         f"  network  sha256 {sha256(data)}",
-        "  layers   3 to 2, 2 to 2",
+        "  layers   1 to 2, 2 to 2",
         "  rule     single, of requantization",
         '  starts   after QUANTIZE, at tensor "input"',
         '  ends     before LOGISTIC, at tensor "layer1"',
@@ -207,7 +207,7 @@ def test_convert_as_json(alice):
     assert shown["format"] == "certify.converted/1"
     assert shown["model"] == {"file": "model.tflite", "format": "tflite", "sha256": sha256(MODEL)}
     assert shown["network"]["sha256"] == sha256((alice.folder / "model.json").read_bytes())
-    assert shown["network"]["layers"] == ["3 to 2", "2 to 2"]
+    assert shown["network"]["layers"] == ["1 to 2", "2 to 2"]
     assert (shown["rule"], shown["notes"]) == ("float32", [])
     assert (shown["starts"], shown["ends"]) == (
         {"after": "QUANTIZE", "tensor": "input"},

@@ -16,7 +16,7 @@ from certify.errors import InputError
 from certify.network.reader import read_network
 
 ALICE = signing_key(1)
-COMMANDS = ("prove", "audit", "show", "keygen", "supports")
+COMMANDS = ("prove", "audit", "convert", "export", "show", "keygen", "supports")
 
 
 # keygen.
@@ -244,7 +244,7 @@ def test_help_of_a_command(certify, command):
     ran = certify(command, "--help")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.startswith(f"Usage: certify {command} [OPTIONS]")
-    assert "--format [text|json]" in ran.out
+    assert f"--format [{'smtlib' if command == 'export' else 'text|json'}]" in ran.out
 
 
 def test_help(certify):

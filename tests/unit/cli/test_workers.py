@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from certify.cli.workers import worker_processes
+from certify.cli.workers import other_processes, worker_processes
 from certify.errors import DisagreementError, InputError
 
 
@@ -43,3 +43,19 @@ def test_error_ends_them():
         work()
     while multiprocessing.active_children():  # they take a moment to end
         time.sleep(0.01)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_never_in_this_process(count):
+    with other_processes(count) as run:
+        assert os.getpid() not in set(run(_process, range(4)))
+    assert multiprocessing.active_children() == []
+
+
+def test_only_other_process_that_dies():
+    with pytest.raises(DisagreementError, match="a worker process died"), other_processes(1) as run:
+        list(run(os._exit, [3]))
+
+
+def _process(_):
+    return os.getpid()
