@@ -1,8 +1,8 @@
-"""Hypothesis without deadlines, numpy's scalars allowed to wrap, and Ctrl-C as on a terminal.
+"""Hypothesis without deadlines, Ctrl-C as on a terminal, and what is left out where there is no compiled code.
 
-How long one example takes depends on who else uses the machine. Philox is arithmetic modulo 2^64: compiled, it
-wraps in silence; with the JIT off numpy warns of the same thing. A job in the background may have been begun with
-SIGINT ignored, and all its processes with it.
+How long one example takes depends on who else uses the machine. A job in the background may have been begun with
+SIGINT ignored, and all its processes with it. With NUMBA_DISABLE_JIT=1 kernels run in the interpreter, some thousand
+times slower: tests marked `compiled` cannot wait for that.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 
-import numpy as np
+import numba
 import pytest
 from hypothesis import settings
 
@@ -18,10 +18,10 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _wrapping_words() -> Iterator[None]:
-    with np.errstate(over="ignore"):
-        yield
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if numba.config.DISABLE_JIT:
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("compiled")])
+        items[:] = [item for item in items if not item.get_closest_marker("compiled")]
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
-import importlib
-import pkgutil
-
 import numpy as np
 import pytest
+from values import value_types
 
 import certify.base
 from certify.base.mask import Mask, from_bits
 
 
-def values(package):
-    names = [f"{package.__name__}.{module.name}" for module in pkgutil.iter_modules(package.__path__)]
-    found = [kind for name in names for kind in vars(importlib.import_module(name)).values()]
-    return sorted({kind for kind in found if isinstance(kind, type) and dataclasses.is_dataclass(kind)}, key=repr)
-
-
-@pytest.mark.parametrize("kind", values(certify.base), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", value_types(certify.base), ids=lambda kind: kind.__name__)
 def test_values_are_frozen(kind):
     assert kind.__dataclass_params__.frozen
 

@@ -7,9 +7,13 @@ from mutants import dense, network, plain_ticket, with_weight
 
 from certify.errors import DisagreementError, InputError
 from certify.network.steps import Requantize
-from certify.proof.claim import Claim, Witness, replay
+from certify.proof.claim import Claim, Verdict, Witness, replay
 
 TARGET = network([-2, 0], [3, 4], dense([[3, -2]], bits=2))
+
+
+def test_the_words_for_verdicts():
+    assert list(Verdict) == ["proved", "refuted", "undecided"]
 
 
 def test_a_claim_is_on_the_targets_box():

@@ -9,9 +9,11 @@ import naive
 import pytest
 from mutants import dense, network, plain_ticket, with_layer, with_weight
 
-from certify.network.steps import Clamp, Offset, Relu, Requantize, Sign, Threshold
+from certify.network.steps import Clamp, Offset, Relu, Requantize, RequantizeQ31, Sign, Threshold
+from certify.proof import composition
 from certify.proof.composition import check_network, check_neuron, is_small, sample
 from certify.proof.structure import pair_up
+from solvers.smt import session
 from solvers.smt.session import Answer
 
 RLIMIT = 100_000_000
@@ -144,3 +146,29 @@ def test_what_is_small(inputs, hidden, outputs, small):
     layers = dense([[1] * inputs] * hidden, [Relu()]), dense([[1] * hidden] * outputs)
     target = network([0] * inputs, [3] * inputs, *layers)
     assert is_small(target, plain_ticket(target)) == small
+
+
+def test_as_many_edges_as_are_asked_about(monkeypatch):
+    """Of target and ticket together."""
+    target = network([0, 0], [3, 3], dense([[1, 1], [1, 1]], [Relu()]), dense([[1, 1]]))
+    ticket = plain_ticket(target)
+    edges = sum(layer.weights.entries for layer in (*target.layers, *ticket.layers))
+    monkeypatch.setattr(composition, "NETWORK_MAX_EDGES", edges)
+    assert is_small(target, ticket)
+    monkeypatch.setattr(composition, "NETWORK_MAX_EDGES", edges - 1)
+    assert not is_small(target, ticket)
+
+
+@pytest.mark.parametrize(
+    ("steps", "rlimit"),
+    [([Relu()], 3_000_000), ([RequantizeQ31(2**30, 1, "single")], 500_000)],
+    ids=["no multiplier", "a multiplier"],
+)
+def test_the_budget_of_a_networks_formula(monkeypatch, steps, rlimit):
+    """Certificates say what came of it, so it is the same in every version."""
+    target = network([0], [3], dense([[1]], steps), dense([[1]]))
+    granted = []
+    monkeypatch.setattr(session, "check", lambda _, rlimit: granted.append(rlimit))
+    for own in (None, 7):
+        check_network(target, target, (), own)
+    assert granted == [rlimit, 7]

@@ -79,6 +79,12 @@ def test_an_input_and_a_constant_line_in_one_unit():
     assert_refuted(TWO_BY_TWO, ticket)
 
 
+def test_the_unit_that_keeps_two_inputs_is_named():
+    """Not the one before it, which keeps none."""
+    ticket = with_weight(with_weight(plain_ticket(TWO_BY_TWO), 0, 0, 0, None), 0, 1, 1, 1)
+    assert_not_applicable(TWO_BY_TWO, ticket, r"condition 1: pair 0: hidden unit 1 keeps 2 inputs")
+
+
 # A leak between blocks: a unit of another input's block.
 
 
@@ -325,9 +331,18 @@ def test_an_output_layer_that_has_a_constant_in_place_of_a_unit():
         pair_up(TWO_BY_TWO, ticket)
 
 
+def test_a_hidden_unit_that_the_output_layer_lacks():
+    ticket = plain_ticket(TWO_BY_TWO)
+    narrow = mutants.matrix([[3, -3, -2, 2], [1, -1, 4, -4]])
+    short = with_layer(ticket, 1, weights=narrow)
+    with pytest.raises(NotApplicableError, match=r"expected sizes \(2, 5, 2\), found \(2, 4, 2\)"):
+        pair_up(TWO_BY_TWO, short)
+
+
 def test_too_few_layers():
     assert_not_applicable(TWO_BY_TWO, TWO_BY_TWO, "condition 0: expected 2 layers, found 1")
     assert decide(TWO_BY_TWO, TWO_BY_TWO).strategy == "sweep"
+    assert_not_applicable(DEEP, DEEP, "condition 0: expected 4 layers, found 2")
 
 
 @pytest.mark.parametrize("weight", [1, 2])
@@ -353,10 +368,12 @@ def test_a_layer_that_is_finer_than_it_says(layer):
     assert_refuted(DEEP, changed)
 
 
-def test_inputs_of_another_precision():
-    ticket = replace(plain_ticket(DEEP), input=replace(DEEP.input, precision_bits=1))
+@pytest.mark.parametrize("bits", [(0, 1), (1, 0)], ids=["finer", "coarser"])
+def test_inputs_of_another_precision(bits):
+    networks = zip((DEEP, plain_ticket(DEEP)), bits, strict=True)
+    target, ticket = (replace(one, input=replace(one.input, precision_bits=own)) for one, own in networks)
     with pytest.raises(NotApplicableError, match="condition 0: the outputs' precision bits do not follow"):
-        pair_up(DEEP, ticket)
+        pair_up(target, ticket)
 
 
 # Condition 5: what the next layer's inputs can be.
@@ -413,6 +430,16 @@ def test_a_rescaling_that_is_wrong(monkeypatch):
     assert_not_applicable(target, ticket, "condition 5: pair 0: the next layer's boxes differ")
 
 
+@pytest.mark.parametrize(("low", "high"), [(0, 7), (-7, 0)], ids=["above", "below"])
+def test_a_rescaling_that_is_wrong_at_one_end(monkeypatch, low, high):
+    target = network([low], [high], dense([[1]], [Requantize(2, "floor")]), dense([[1]]))
+    first = finer(replace(target, layers=target.layers[:1]), 3, target.layers[0].steps).layers
+    ticket = replace(target, layers=(*first, *plain_ticket(target).layers[2:]))
+    monkeypatch.setattr(structure, "rescale", lambda steps, _: (steps, 0))
+    with pytest.raises(NotApplicableError, match="condition 5: pair 0: the next layer's boxes differ"):
+        pair_up(target, ticket)
+
+
 # Condition 4: an empty range would prove anything.
 
 
@@ -447,6 +474,17 @@ def test_a_box_that_is_empty_is_not_proved():
     empty = replace(target, input=replace(target.input, low=(3,)))
     with pytest.raises(ValueError, match="expected low ≤ high"):
         prove(empty, plain_ticket(target))
+
+
+def test_numbers_of_as_many_bits_as_the_decomposition_holds(monkeypatch):
+    """Accumulators from -18 to 15, the ticket's 8 times finer."""
+    target = with_layer(TWO_BY_TWO, 0, steps=())
+    ticket = finer(target, 3, ())
+    monkeypatch.setattr(structure, "MAX_BITS", 8)
+    assert pair_up(target, ticket)[0].scale_bits == 3
+    monkeypatch.setattr(structure, "MAX_BITS", 7)
+    with pytest.raises(NotApplicableError, match="pair 0: numbers of 8 bits, the decomposition holds 7"):
+        pair_up(target, ticket)
 
 
 def test_numbers_too_long_to_put_before_z3():

@@ -12,11 +12,13 @@ from mutants import dense, network, plain_ticket, with_layer, with_weight
 
 from certify.errors import DisagreementError
 from certify.monitor import Monitor
-from certify.network.steps import Clamp, Offset, Relu, Requantize, Sign, Threshold
+from certify.network.steps import Clamp, Offset, Relu, Requantize, RequantizeQ31, Sign, Threshold
 from certify.proof import enumeration
 from certify.proof.claim import Claim, Verdict
-from certify.proof.enumeration import TooWideError, search_difference, sweep_grid, sweep_work
+from certify.proof.enumeration import TooWideError, program, search_difference, sweep_grid, sweep_work
 from certify.proof.prover import prove
+from solvers.grid.program import Opcode
+from solvers.grid.search import sample
 from solvers.grid.sweep import Sweep as GridSweep
 
 SIGNED = network([-9, -9], [9, 9], dense([[3, -2]], bits=2, bias=[1]))
@@ -52,6 +54,77 @@ def test_every_step_against_every_other(steps, others):
     assert seen.work == sweep_work(left, right) == 19 * 19 * 4
 
 
+ROWS = {
+    "relu": (Relu(), [(Opcode.RELU, 0, 0, 0)]),
+    "clamp": (Clamp(-9, 12), [(Opcode.CLAMP, -9, 12, 0)]),
+    "offset": (Offset(-7), [(Opcode.OFFSET, -7, 0, 0)]),
+    "step": (Threshold(), [(Opcode.STEP, 0, 0, 0)]),
+    "sign": (Sign(), [(Opcode.SIGN, 0, 0, 0)]),
+    "floor": (Requantize(2, "floor", -3), [(Opcode.SHIFT_RIGHT_FLOOR, 2, -3, 0)]),
+    "half up": (Requantize(2, "half_up", -3), [(Opcode.SHIFT_RIGHT_HALF_UP, 2, -3, 0)]),
+    "half even": (Requantize(2, "half_even", -3), [(Opcode.SHIFT_RIGHT_HALF_EVEN, 2, -3, 0)]),
+    "half away": (Requantize(2, "half_away", -3), [(Opcode.SHIFT_RIGHT_HALF_AWAY, 2, -3, 0)]),
+    "toward zero": (Requantize(2, "toward_zero", -3), [(Opcode.SHIFT_RIGHT_TOWARD_ZERO, 2, -3, 0)]),
+    "single": (
+        RequantizeQ31(5, 2, "single", -3),
+        [(Opcode.MULTIPLY, 5, 0, 0), (Opcode.SHIFT_RIGHT_HALF_UP, 33, -3, 0)],
+    ),
+    "double": (
+        RequantizeQ31(5, 2, "double", -3),
+        [
+            (Opcode.MULTIPLY, 5, 0, 0),
+            (Opcode.SHIFT_RIGHT_HALF_UP, 31, 0, 0),
+            (Opcode.SHIFT_RIGHT_HALF_UP, 2, -3, 0),
+        ],
+    ),
+    "double, upwards": (
+        RequantizeQ31(5, -2, "double", -3),
+        [
+            (Opcode.MULTIPLY, 20, 0, 0),
+            (Opcode.SHIFT_RIGHT_HALF_UP, 31, 0, 0),
+            (Opcode.SHIFT_RIGHT_HALF_UP, 0, -3, 0),
+        ],
+    ),
+    "float32": (
+        RequantizeQ31(5, 2, "float32", -3),
+        [
+            (Opcode.SIGNIFICANT, 24, 0, 0),
+            (Opcode.MULTIPLY, 5, 0, 0),
+            (Opcode.SIGNIFICANT, 24, 0, 0),
+            (Opcode.SHIFT_RIGHT_HALF_EVEN, 33, -3, 0),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("step", "rows"), ROWS.values(), ids=ROWS)
+def test_each_step_becomes_these_rows(step, rows):
+    found = program(network([-9], [9], dense([[1], [2]], [step, Offset(1)])))
+    assert found.layers[0].steps.tolist() == [[*map(list, rows), [Opcode.OFFSET, 1, 0, 0]]]
+    assert found.output_shift == 0
+
+
+def test_a_multiplier_for_each_output_becomes_steps_for_each():
+    steps = [Offset(1), RequantizeQ31((5, 7), (2, -1), "single", 4)]
+    assert program(network([-9], [9], dense([[1], [2]], steps))).layers[0].steps.tolist() == [
+        [[Opcode.OFFSET, 1, 0, 0], [Opcode.MULTIPLY, factor, 0, 0], [Opcode.SHIFT_RIGHT_HALF_UP, 31 + shift, 4, 0]]
+        for factor, shift in ((5, 2), (7, -1))
+    ]
+    with pytest.raises(TypeError, match="expected the steps of one output"):
+        enumeration._step(steps[1])
+
+
+@pytest.mark.parametrize("others", ["single", "double", "float32"])
+@pytest.mark.parametrize("rule", ["single", "double", "float32"])
+def test_every_rule_of_multipliers_against_every_other(rule, others):
+    layer = dense([[3001, -2003], [25, 7]], bits=12, bias=[1, -3])
+    ours, theirs = (RequantizeQ31((0x5A82799A, 0x60000001), (11, -1), name) for name in (rule, others))
+    left, right = (network([-9, -9], [9, 9], replace(layer, steps=(step,))) for step in (ours, theirs))
+    seen = sweep_grid(left, right, 1, Monitor())
+    assert seen.difference == first_difference(left, right)
+    assert seen.points == 19 * 19 or seen.difference is not None
+
+
 @pytest.mark.parametrize("number", range(16))
 def test_found_tickets(number):
     case = mutants.small_case(number)
@@ -84,6 +157,31 @@ def test_a_search_is_the_same_every_time():
     target = network([-40] * 64, [200] * 64, dense([[3] * 64], [Requantize(8, "floor")], bits=2))
     ticket = with_weight(plain_ticket(target), 1, 0, 7, -2)
     assert search_difference(target, ticket) == search_difference(target, ticket)
+
+
+def points_looked_at(monkeypatch, target, ticket):
+    seen = []
+    monkeypatch.setattr(enumeration, "find_difference", lambda *given: seen.append(given[-1]))
+    assert search_difference(target, ticket) is None
+    return seen[0].tolist()
+
+
+def test_a_search_looks_at_these_points(monkeypatch):
+    """The same in every version, so that a refuted ticket is refuted everywhere."""
+    low, high = [-40] * 4, [200] * 4
+    target = network(low, high, dense([[3] * 4], bits=2))
+    expected = sample(low, high, 512, 250811020).tolist()
+    assert points_looked_at(monkeypatch, target, plain_ticket(target)) == expected
+
+
+def test_a_search_is_shorter_where_points_cost_more(monkeypatch):
+    low, high = [-40] * 4, [200] * 4
+    target = network(low, high, dense([[3] * 4], bits=2))
+    ticket = plain_ticket(target)
+    monkeypatch.setattr(enumeration, "SEARCH_WORK", 100)
+    multiplications = sum(layer.weights.entries for layer in (*target.layers, *ticket.layers))
+    expected = sample(low, high, 100 // multiplications, 250811020).tolist()
+    assert points_looked_at(monkeypatch, target, ticket) == expected
 
 
 def test_progress_is_heard():
@@ -140,6 +238,45 @@ def test_the_widest_shift(rule):
     for shift in (62, 63, 64, 1024):
         with pytest.raises(TooWideError):
             sweep_grid(network([-2], [2], dense([[1]], [Requantize(shift, rule)])), right, 1, Monitor())
+
+
+def test_the_widest_numbers():
+    at_most = network([0], [0], dense([[1]], bias=[2**62 - 1]))
+    assert program(at_most).layers[0].bias == [2**62 - 1]
+    with pytest.raises(TooWideError, match="numbers of up to 63 bits, the sweep holds 62"):
+        program(network([0], [0], dense([[1]], bias=[2**62])))
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_widest_outputs_on_the_common_scale(sign):
+    """The last layer's, here wider than the first's."""
+    first = dense([[1]])
+    assert program(network([0], [1], first, dense([[sign * (2**40 - 1)]])), 22).output_shift == 22
+    with pytest.raises(TooWideError, match="numbers of up to 63 bits"):
+        program(network([0], [1], first, dense([[sign * 2**40]])), 22)
+
+
+def test_the_widest_common_scale():
+    zero = network([0], [0], dense([[1]]))
+    assert program(zero, 62).output_shift == 62
+    with pytest.raises(TooWideError, match="outputs 63 bits apart, the sweep holds 62"):
+        program(zero, 63)
+
+
+@pytest.mark.parametrize(("rule", "shift"), [("single", 32), ("double", 63), ("float32", 32)])
+def test_multipliers_with_shifts_that_are_too_wide(rule, shift):
+    with pytest.raises(TooWideError):
+        program(network([0], [0], dense([[1]], [RequantizeQ31(1, shift, rule)])))
+
+
+@pytest.mark.usefixtures("compiled_only")
+def test_as_many_points_as_can_be_counted():
+    side = 2**31 - 1
+    left, right = (network([0, 0], [side, side], dense([[1, 1]], bias=[bias])) for bias in (0, 1))
+    assert sweep_grid(left, right, 1, Monitor()).difference == (0, 0)
+    left, right = (replace(one, input=replace(one.input, high=(side, side + 1))) for one in (left, right))
+    with pytest.raises(TooWideError, match=r"more points than 2\^62"):
+        sweep_grid(left, right, 1, Monitor())
 
 
 @pytest.mark.usefixtures("compiled_only")
@@ -230,6 +367,26 @@ def test_wide_networks_that_are_equal():
     seen = sweep_grid(left, left, 1, Monitor())
     assert (seen.difference, seen.points) == (None, 25)
     assert search_difference(left, left) is None
+
+
+def test_as_much_work_as_is_done_in_python_integers(monkeypatch):
+    left = network([-2, -1], [2, 3], dense([[1, HIGH]], bits=62, bias=[HIGH]))
+    work = sweep_work(left, left)
+    monkeypatch.setattr(enumeration, "EXACT_WORK", work)
+    assert sweep_grid(left, left, 1, Monitor()).points == 25
+    monkeypatch.setattr(enumeration, "EXACT_WORK", work - 1)
+    with pytest.raises(TooWideError):
+        sweep_grid(left, left, 1, Monitor())
+
+
+@pytest.mark.parametrize(("exact_work", "found"), [(0, [True, False]), (3, [True, False]), (4, [True, True])])
+def test_a_search_in_python_integers_takes_one_point_or_what_is_granted(monkeypatch, exact_work, found):
+    """The low corner first, then the high one; a point costs two multiplications."""
+    monkeypatch.setattr(enumeration, "EXACT_WORK", exact_work)
+    left = network([-2], [2], dense([[1]], [Offset(HIGH)]))
+    low = network([-2], [2], dense([[1]], [Clamp(-1, 2), Offset(HIGH)]))
+    high = network([-2], [2], dense([[1]], [Clamp(-2, 1), Offset(HIGH)]))
+    assert [search_difference(left, other) is not None for other in (low, high)] == found
 
 
 def test_wide_networks_on_too_many_points():

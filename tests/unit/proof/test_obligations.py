@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
 import mutants
+import numpy as np
 import pytest
 from mutants import dense, network, plain_ticket, with_layer, with_weight
 
@@ -48,6 +50,29 @@ def test_counts_are_those_before_any_sharing():
             only_positive = with_weight(only_positive, 1, output, unit, None)
     found = digest(listed(target, only_positive))
     assert (found["range"].count, found["relu"].count, found["weight"].count) == (1, 2, 20)
+
+
+WRITTEN_OUT = (
+    b'{"accumulator":[["28"],["43"]],"bias":["4"],"bits":[0,0,0],"box":[["-2"],["3"]],"constants":[["6"],["1"]],'
+    b'"lemmas":[["-1","-2","3"],["1","-2","3"]],"pair":0,"steps":[[{"op":"relu"}],[{"op":"relu"}]]}\n'
+)
+ARRAYS = {
+    "range": [],
+    "relu": [],
+    # Output, input, half, weight; where edges begin; u and v of both.
+    "weight": [0, 0, 0, 0, 0, 1, 3, 3, 0, 1, 2, 1, -1, 3, -3],
+    # Where edges begin; u, v and line of the only one; the target's weight on its constant.
+    "bias": [0, 1, 1, 34, 0, 5],
+    "steps": [],
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_hashed(kind):
+    """Certificates of every version name the same digests; this is 3·x + 5·6 + 4, then a ReLU, on -2..3."""
+    target = network([-2], [3], dense([[3, 5]], [Relu()], bits=2, bias=[4], constants=[6]))
+    one = kind.encode() + b"\n" + WRITTEN_OUT + np.array(ARRAYS[kind], dtype="<i8").tobytes()
+    assert digest(listed(target, plain_ticket(target)))[kind].sha256 == hashlib.sha256(one).hexdigest()
 
 
 def wrong_steps(ticket):

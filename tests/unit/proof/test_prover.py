@@ -88,6 +88,28 @@ def test_a_reason_names_three_obligations_and_counts_the_others(monkeypatch):
     assert "; and 1 more; " in reason
 
 
+@pytest.mark.parametrize(("wrong", "more"), [(3, ""), (4, "; and 1 more")])
+def test_three_obligations_are_all_named(monkeypatch, wrong, more):
+    monkeypatch.setattr(prover, "search_difference", lambda *_: None)
+    target = network([0] * wrong, [3] * wrong, dense([range(2, 2 + wrong)], bits=1))
+    ticket = plain_ticket(target)
+    for unit in range(wrong):
+        ticket = with_weight(ticket, 1, 0, 2 * unit, 1)
+    named = "; ".join(f"pair 0: weight [0][{i}], inputs ≥ 0: sat" for i in range(3))
+    assert prove(target, ticket, NO_SWEEP).reason.startswith(
+        f"obligations that z3 did not refute: {named}{more}; no witness was found; "
+    )
+
+
+@pytest.mark.parametrize(
+    ("features", "shown"),
+    [(1, "(0)"), (8, f"({', '.join('0' * 8)})"), (9, f"({', '.join('0' * 8)}, … 9 features)")],
+)
+def test_how_a_witness_is_shown(features, shown):
+    one, other = (network([0] * features, [0] * features, dense([[1] * features], bias=[bias])) for bias in (0, 1))
+    assert prove(one, other).reason == f"the networks differ at {shown}"
+
+
 def test_a_witness_of_many_features_is_shown_in_part():
     target = network([0] * 64, [7] * 64, dense([[1] * 64], bits=1))
     proof = prove(target, with_weight(plain_ticket(target), 1, 0, 0, 2))
@@ -197,6 +219,21 @@ def test_how_work_is_mapped_does_not_matter():
 
 
 # Budgets.
+
+
+def test_the_default_budget():
+    assert Budget() == Budget(session.DEFAULT_RLIMIT, 2**34)
+
+
+@pytest.mark.parametrize("rlimit", [-1, 0, 2**32])
+def test_budgets_that_z3_would_not_take(rlimit):
+    with pytest.raises(AssertionError):
+        Budget(rlimit)
+
+
+@pytest.mark.parametrize("rlimit", [1, 2**32 - 1])
+def test_budgets_that_z3_takes(rlimit):
+    assert Budget(rlimit).rlimit == rlimit
 
 
 def test_a_solver_that_gives_up_proves_nothing(monkeypatch):
@@ -375,6 +412,32 @@ def test_a_found_ticket_and_one_for_another_seed():
     assert prove(case.target, case.pruned).strategy == "decomposition"
     other = mutants.prune(case.target, replace(case.ticket.base, seed="two"), case.ticket.masks)
     assert prove(case.target, other).verdict is Verdict.REFUTED
+
+
+class Listener(Monitor):
+    """Writes down every phase's total and how far it was said to be."""
+
+    def __init__(self):
+        super().__init__()
+        self.heard = []
+
+    def begin(self, name, total):
+        self.heard.append((name, total, []))
+
+    def reach(self, done):
+        self.heard[-1][2].append(done)
+
+
+def test_progress_is_told_step_by_step():
+    """Two pieces of work for each pair, three neurons and a network, 36 points."""
+    listener = Listener()
+    prove(TARGET, TICKET, monitor=listener)
+    assert listener.heard == [
+        ("obligations", 0, []),
+        ("refutation", 4, [1, 2, 3, 4]),
+        ("composition", 4, [1, 2, 3]),
+        ("sweep", 36, [36]),
+    ]
 
 
 def test_phases_are_reported():

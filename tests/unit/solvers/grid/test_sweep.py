@@ -129,9 +129,15 @@ def test_every_output_is_compared():
 
 
 @pytest.mark.usefixtures("one_block_chunks")
-def test_2_to_the_62_points_are_begun_and_more_are_refused():
+@pytest.mark.parametrize("workers", [1, 3])
+def test_2_to_the_62_points_are_begun(workers):
+    """However many threads there are, chunks are handed out as they are needed."""
     left, right = naive.point_detector((0, 0), 1), naive.point_detector((0, 0), 0)
-    assert sweep(left, right, [0, 0], [2**31 - 1, 2**31 - 1]) == Sweep(1, (0, 0))
+    assert sweep(left, right, [0, 0], [2**31 - 1, 2**31 - 1], workers) == Sweep(1, (0, 0))
+
+
+def test_more_than_2_to_the_62_points_are_refused():
+    left, right = naive.point_detector((0, 0), 1), naive.point_detector((0, 0), 0)
     with pytest.raises(ValueError, match=r"at most 2\^62 points, found 4611686020574871552"):
         sweep(left, right, [0, 0], [2**31 - 1, 2**31])
     with pytest.raises(ValueError, match=r"at most 2\^62 points"):

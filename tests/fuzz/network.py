@@ -1,0 +1,76 @@
+"""`certify.network/1`: what is read is written and read back as the same, and nothing but InputError is raised."""
+
+from __future__ import annotations
+
+import json
+
+from fuzz.mutations import edit_json
+from fuzz.target import ROOT, Target
+
+from certify.errors import InputError
+from certify.network.model import Network
+from certify.network.reader import read_network
+from certify.network.writer import write_network
+
+_BOX = {"shape": [2], "low": [-3, 0], "high": 4, "precision_bits": 1}
+_ENCODED = {"shape": [2, 2], "dtype": "int8", "data": "AQL/AA=="}
+_STEPS = [
+    {"op": "relu"},
+    {"op": "requantize", "shift": 2, "rounding": "half_even", "zero_point": 1},
+    {"op": "clamp", "low": -9, "high": 9},
+    {"op": "offset", "value": -1},
+    {"op": "requantize", "multiplier": [2**30, 3], "shift": [1, -2], "rule": "single", "precision_bits": 2},
+    {"op": "requantize", "multiplier": 2**30 + 1, "shift": 5, "rule": "float32", "zero_point": -7},
+    {"op": "step"},
+    {"op": "sign"},
+]
+
+
+def check(data: bytes) -> bool:
+    try:
+        network = read_network(data)
+    except InputError:
+        return False
+    written = write_network(network)
+    assert parts(read_network(written)) == parts(network)
+    return True
+
+
+def parts(network: Network) -> list[object]:
+    """All that a network holds, comparable with ==."""
+    layers = [
+        (
+            layer.name,
+            layer.precision_bits,
+            layer.weights.to_dense().tolist(),
+            layer.bias,
+            layer.constants,
+            layer.steps,
+        )
+        for layer in network.layers
+    ]
+    return [network.name, network.input, network.output, layers]
+
+
+def seeds() -> list[bytes]:
+    layers = [
+        {"op": "dense", "precision_bits": 3, "weights": [[1, 0, -8], [0, 7, 2]], "bias": [5, -6], "constants": [7]},
+        {"op": "dense", "name": "b", "precision_bits": 2, "weights": _ENCODED},
+    ]
+    small = {"format": "certify.network/1", "name": "seed", "input": _BOX, "layers": layers}
+    shown = {"output": {"scale": "0.25", "zero_point": 3}, "input": {**_BOX, "scale": "1e-3", "zero_point": -1}}
+    written = [small, small | shown]
+    written += [small | {"layers": [layers[0] | {"then": [step]}, layers[1]]} for step in _STEPS]
+    targets = [path.read_bytes() for path in sorted((ROOT / "certificates" / "targets").glob("*.json"))]
+    return [json.dumps(document).encode() for document in written] + targets
+
+
+WORDS = (
+    *(b'"format":', b'"certify.network/1"', b'"input":', b'"shape":', b'"low":', b'"high":', b'"precision_bits":'),
+    *(b'"layers":', b'"op":"dense"', b'"weights":', b'"bias":', b'"constants":', b'"then":', b'"scale":', b'"name":'),
+    *(b'"relu"', b'"requantize"', b'"clamp"', b'"offset"', b'"step"', b'"sign"', b'"shift":', b'"rounding":'),
+    *(b'"multiplier":', b'"rule":', b'"single"', b'"double"', b'"float32"', b'"half_away"', b'"toward_zero"'),
+    *(b'"dtype":', b'"int8"', b'"uint32"', b'"data":', b'"zero_point":', b"9223372036854775807", b"[[", b"]]", b"{}"),
+)
+
+TARGET = Target("network", check, seeds, edit_json, WORDS)

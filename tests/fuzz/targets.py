@@ -1,0 +1,20 @@
+"""All targets, by name."""
+
+from __future__ import annotations
+
+from fuzz import certificate, keys, mask, network, signers, strict_json, tflite
+from fuzz.target import Target
+
+TARGETS: dict[str, Target] = {
+    target.name: target
+    for target in (
+        strict_json.TARGET,
+        network.TARGET,
+        certificate.TARGET,
+        certificate.STATEMENT,
+        mask.TARGET,
+        signers.TARGET,
+        keys.TARGET,
+        tflite.TARGET,
+    )
+}
