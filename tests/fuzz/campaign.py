@@ -19,9 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 ALL = ("strict_json", "network", "certificate", "statement", "mask", "signers", "keys", "tflite")
-MAX_LENGTH = 1 << 15
 MAX_SECONDS_EACH = 60
-MAX_MEGABYTES = 2048
 """A process grows by some kilobytes an execution, in atheris; what one input takes is held in test_short.py."""
 _STATE = re.compile(r"^#\d+\s.*?\bcov: (\d+) ft: (\d+) corp: (\d+)", re.MULTILINE)
 _EXECUTIONS = re.compile(r"stat::number_of_executed_units:\s*(\d+)|^#(\d+)\s", re.MULTILINE)
@@ -70,7 +68,7 @@ def run_one(name: str, seconds: int, findings: Path, corpus: Path | None) -> Non
         found = corpus / name if corpus else Path(scratch) / "corpus"
         found.mkdir(parents=True, exist_ok=True)
         for number, seed in enumerate(target.seeds()):
-            if len(seed) <= MAX_LENGTH:
+            if len(seed) <= target.max_length:
                 (found / f"seed-{number}").write_bytes(seed)
         words = Path(scratch) / "words"
         words.write_text("".join(f'"{_escaped(word)}"\n' for word in target.words))
@@ -85,10 +83,11 @@ def run_one(name: str, seconds: int, findings: Path, corpus: Path | None) -> Non
 
         options = [
             f"-max_total_time={seconds}",
+            f"-runs={target.max_runs}",
             f"-timeout={MAX_SECONDS_EACH}",
             f"-report_slow_units={MAX_SECONDS_EACH}",
-            f"-rss_limit_mb={MAX_MEGABYTES}",
-            f"-max_len={MAX_LENGTH}",
+            f"-rss_limit_mb={target.max_megabytes}",
+            f"-max_len={target.max_length}",
             f"-artifact_prefix={findings}/finding-{name}-",
             "-print_final_stats=1",
         ]

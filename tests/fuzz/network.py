@@ -6,9 +6,9 @@ import json
 
 from fuzz.mutations import edit_json
 from fuzz.target import ROOT, Target
+from networks import parts
 
 from certify.errors import InputError
-from certify.network.model import Network
 from certify.network.reader import read_network
 from certify.network.writer import write_network
 
@@ -34,22 +34,6 @@ def check(data: bytes) -> bool:
     written = write_network(network)
     assert parts(read_network(written)) == parts(network)
     return True
-
-
-def parts(network: Network) -> list[object]:
-    """All that a network holds, comparable with ==."""
-    layers = [
-        (
-            layer.name,
-            layer.precision_bits,
-            layer.weights.to_dense().tolist(),
-            layer.bias,
-            layer.constants,
-            layer.steps,
-        )
-        for layer in network.layers
-    ]
-    return [network.name, network.input, network.output, layers]
 
 
 def seeds() -> list[bytes]:

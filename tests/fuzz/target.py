@@ -26,6 +26,9 @@ class Target:
         mutate: changes bytes in ways that the format makes likely to matter.
         words: what the format is made of, for the mutator of a coverage-guided driver.
         peak: how many bytes of memory reading n bytes may take at most.
+        max_length: the longest input of a campaign.
+        max_megabytes: what a campaign's process may take.
+        max_runs: after how many inputs a campaign ends early; -1: never.
     """
 
     name: str
@@ -34,3 +37,6 @@ class Target:
     mutate: Callable[[bytes, random.Random], bytes]
     words: tuple[bytes, ...] = ()
     peak: Callable[[int], int] = lambda size: 2**20 + 150 * size
+    max_length: int = 1 << 15
+    max_megabytes: int = 512
+    max_runs: int = -1

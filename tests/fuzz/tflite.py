@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fuzz.mutations import damage
-from fuzz.network import parts
 from fuzz.target import ROOT, Target
+from networks import parts
 from tflite_models import Layer, between, chain
 
 from certify.errors import InputError

@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 from hypothesis import given
 from jsonschema import Draft202012Validator
+from networks import parts
 from strategies import documents
 
-from certify.network.model import Network
 from certify.network.reader import read_network
 from certify.network.schema import network_schema
 from certify.network.writer import LISTED_WEIGHTS, write_network
 
 SCHEMA = Draft202012Validator(network_schema())
-
-
-def parts(network: Network) -> list[Any]:
-    """All that a network holds, comparable with ==."""
-    layers = [
-        (
-            layer.name,
-            layer.precision_bits,
-            layer.weights.to_dense().tolist(),
-            layer.bias,
-            layer.constants,
-            layer.steps,
-        )
-        for layer in network.layers
-    ]
-    return [network.name, network.input, network.output, layers]
 
 
 @given(documents())

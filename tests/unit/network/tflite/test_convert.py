@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-import tflite
 from tflite_models import (
     DEPLOYED,
     Layer,
@@ -24,7 +22,7 @@ from tflite_models import (
     subtable,
 )
 
-from certify.errors import CertifyError, InputError, ReaderMissingError
+from certify.errors import InputError
 from certify.network.evaluate import evaluate
 from certify.network.model import Display
 from certify.network.rounding import RULES
@@ -475,23 +473,6 @@ def test_a_tflite_file_says_so() -> None:
     assert is_tflite(ecg())
     assert not is_tflite(b'{"format": "certify.network/1"}')
     assert not is_tflite(b"")
-
-
-def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "tflite", None)
-    assert is_tflite(ecg())
-    with pytest.raises(ReaderMissingError, match=r"pip install 'certify\[tflite\]'") as caught:
-        read_tflite(ecg(), "single")
-    assert isinstance(caught.value, CertifyError)
-    assert not isinstance(caught.value, InputError)
-    function, arguments = caught.value.__reduce__()
-    assert str(function(*arguments)) == str(caught.value)
-
-
-def test_an_older_package_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(tflite.Buffer, "Offset")
-    with pytest.raises(ReaderMissingError, match=r"tflite 2\.18 or later"):
-        read_tflite(ecg(), "single")
 
 
 def test_weights_are_read_to_the_last_bit() -> None:
