@@ -24,6 +24,9 @@ from certify.errors import InputError
 from certify.network.model import Dense, Network
 from certify.network.steps import Step, rescale
 
+MAX_FINER_BITS = 2048
+"""How much finer a ticket may become than its target, which bounds the length of its integers, and so all memory."""
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -90,7 +93,11 @@ def constant_lines(layer: Dense) -> int:
 
 
 def pairs(target: Network, precisions: Sequence[Precision]) -> tuple[Pair, ...]:
-    """Return what the target fixes of every pair, in order."""
+    """Return what the target fixes of every pair, in order.
+
+    Raises:
+        InputError: too many layers follow each other without a step that ends at its own scale.
+    """
     found: list[Pair] = []
     input_bits = 0
     for layer, precision in zip(target.layers, precisions, strict=True):
@@ -99,6 +106,9 @@ def pairs(target: Network, precisions: Sequence[Precision]) -> tuple[Pair, ...]:
         constants = tuple(1 << (radix * line + input_bits) for line in range(constant_lines(layer)))
         steps, left = rescale(layer.steps, input_bits + weight_bits)
         found.append(Pair(input_bits, weight_bits, constants, steps))
+        if left > MAX_FINER_BITS:
+            problem = f"expected a ticket finer than its target by at most {MAX_FINER_BITS} bits, found {left}"
+            raise InputError(problem, f"layers[{len(found) - 1}]")
         input_bits = left
     return tuple(found)
 

@@ -9,6 +9,7 @@ equal part of the time, one process after the other, and a table of what was run
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import re
 import subprocess
@@ -59,6 +60,7 @@ def run_one(name: str, seconds: int, findings: Path, corpus: Path | None) -> Non
         import atheris  # noqa: PLC0415 - an extra
     except ImportError:
         sys.exit("campaign.py: expected atheris to be installed: pip install '.[fuzz]' (Linux)")
+    os.environ["NUMBA_DISABLE_JIT"] = "1"  # instrumented kernels are nothing that numba compiles
     with atheris.instrument_imports(include=["certify"]):
         from fuzz.targets import TARGETS  # noqa: PLC0415 - after sys.path, instrumented
 

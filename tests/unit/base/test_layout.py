@@ -14,6 +14,7 @@ from strategies import documents
 
 from certify.base.law import BaseNetwork, Precision
 from certify.base.layout import (
+    MAX_FINER_BITS,
     Pair,
     check_precisions,
     constant_lines,
@@ -135,6 +136,18 @@ HALF_UP = Requantize(4, "half_up", -1)
 )
 def test_pairs(layers, kept, expected):
     assert list(pairs(chain(*layers), precise(*kept))) == expected
+
+
+def test_a_ticket_becomes_so_much_finer_and_no_more():
+    """2·30 - 4 = 56 bits a layer; a step that ends at its own scale begins again from 0."""
+    plain, resetting = dense(4), dense(4, steps=[Sign()])
+    assert 36 * 56 <= MAX_FINER_BITS < 37 * 56
+    assert pairs(chain(*[plain] * 36), precise(*[30] * 36))[-1].input_bits == 35 * 56
+    assert pairs(chain(*[plain] * 36, resetting, plain), precise(*[30] * 38))[-1].input_bits == 0
+    with pytest.raises(InputError) as caught:
+        pairs(chain(*[plain] * 40), precise(*[30] * 40))
+    assert caught.value.place == "layers[36]"
+    assert caught.value.problem.endswith("at most 2048 bits, found 2072")
 
 
 def test_effective_bias_takes_the_constants_in():

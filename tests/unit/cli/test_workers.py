@@ -30,7 +30,7 @@ def test_two():
 
 def test_worker_that_dies():
     with pytest.raises(DisagreementError, match="a worker process died"), worker_processes(2) as run:
-        list(run(os._exit, [3]))
+        list(run(_die, [3]))
 
 
 def test_error_ends_them():
@@ -54,8 +54,12 @@ def test_never_in_this_process(count):
 
 def test_only_other_process_that_dies():
     with pytest.raises(DisagreementError, match="a worker process died"), other_processes(1) as run:
-        list(run(os._exit, [3]))
+        list(run(_die, [3]))
 
 
 def _process(_):
     return os.getpid()
+
+
+def _die(code):
+    os._exit(code)
