@@ -20,6 +20,7 @@ from itertools import islice
 from certify.errors import DisagreementError
 from certify.monitor import Monitor
 from certify.network.model import Network
+from certify.proof import composition
 from certify.proof.obligations import Count, Kind, digest, obligations
 from certify.proof.prover import Run
 from certify.proof.questions import (
@@ -127,7 +128,8 @@ def ask_again(
     listed = [obligations(pair) for pair in pairs]
     if digest(listed) != proved:
         raise DisagreementError(f"the obligations for {SOLVER} are not those that z3 refuted")
-    with monitor.phase(SOLVER, sum(map(count, listed))):
+    besides = len(composition.sampled(pairs)) + composition.is_small(target, ticket)
+    with monitor.phase(SOLVER, sum(map(count, listed)) + besides):
         asked = (question for item in listed for question in obligation_questions(item))
         return _ask(_chain(asked, composition_questions(target, ticket, pairs)), run, take_proof, monitor)
 

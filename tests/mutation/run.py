@@ -2,7 +2,7 @@
 
 The repository is copied and only the copy is changed. For every module its tests have to pass unchanged and to fail
 with a line at its end that raises, which shows that it is the copy they import. Then each mutant takes the
-module's place and the tests run: first the module's own file, then the rest of its folder, then what the group
+module's place and the tests run: first the module's own files, then the rest of their folder, then what the group
 names as far. The first failing test kills it, as does running out of time or memory.
 
 Every run of the tests is a fork of this process, which has the large libraries loaded already, so a mutant
@@ -91,6 +91,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--results", type=_absolute, required=True, help="JSON lines to which results are added")
     parser.add_argument("--again", type=_absolute, help="only mutants that survive in this file of results")
     parser.add_argument("--no-far", action="store_true", help="leave out the group's far tests")
+    parser.add_argument("--resume", action="store_true", help="leave out mutants of which the results tell already")
+    parser.add_argument("--own", action="store_true", help="only the modules' own test files, for a quick first run")
     parser.add_argument("--table", action="store_true", help="run nothing, print the table of the results")
     return parser.parse_args()
 
@@ -142,12 +144,12 @@ def _modules(copy: Path, options: argparse.Namespace) -> list[str]:
 
 def _run_module(module: str, config: dict[str, Any], options: argparse.Namespace) -> int:
     """Return how many mutants of the module survived; the working folder is the copy."""
-    chosen = _mutants(module, Choice(**config["operators"]), options.again)
+    chosen = _mutants(module, Choice(**config["operators"]), options)
     if not chosen:
         return 0
     limits = Limits(**config["limits"])
     path, source = Path(module), Path(module).read_text("utf-8")
-    stages = _stages(module, config["groups"][options.group], limits, no_far=options.no_far)
+    stages = _stages(_tests(module, config["groups"][options.group], options), limits)
     _check_that_tests_see(path, source, stages)
     survivors = 0
     for mutant in chosen:
@@ -160,21 +162,30 @@ def _run_module(module: str, config: dict[str, Any], options: argparse.Namespace
     return survivors
 
 
-def _mutants(module: str, choice: Choice, again: Path | None) -> list[Mutant]:
+def _mutants(module: str, choice: Choice, options: argparse.Namespace) -> list[Mutant]:
     found = list(mutants(module, Path(module).read_text("utf-8"), choice))
-    if again is None:
+    if options.again is not None:
+        survivors = {_name(line) for line in last_lines(options.again) if line["outcome"] == SURVIVED}
+        found = [mutant for mutant in found if mutant.name in survivors]
+    if options.resume and options.results.exists():
+        done = {_name(line) for line in last_lines(options.results)}
+        found = [mutant for mutant in found if mutant.name not in done]
+    return found
+
+
+def _tests(module: str, group: dict[str, Any], options: argparse.Namespace) -> list[tuple[str, ...]]:
+    """Return pytest's arguments for a module's tests, nearest first, each without what came before."""
+    names = group.get("own", {}).get(Path(module).stem, [Path(module).stem])
+    own = [path for path in (f"{group['near']}/test_{name}.py" for name in names) if Path(path).exists()]
+    found: list[tuple[str, ...]] = [tuple(own)] if own else []
+    if options.own and own:
         return found
-    survivors = {_name(line) for line in last_lines(again) if line["outcome"] == SURVIVED}
-    return [mutant for mutant in found if mutant.name in survivors]
+    found.append((group["near"], *(f"--ignore={path}" for path in own)))
+    return found if options.no_far else [*found, *((far,) for far in group["far"] if Path(far).exists())]
 
 
-def _stages(module: str, group: dict[str, Any], limits: Limits, *, no_far: bool) -> list[Stage]:
-    """Return the tests of a module, nearest first, each stage without what came before; all of them have to pass."""
-    own = f"{group['near']}/test_{Path(module).stem}.py"
-    candidates: list[tuple[str, ...]] = [(own,)] if Path(own).exists() else []
-    candidates.append((group["near"], f"--ignore={own}"))
-    if not no_far:
-        candidates += [(far,) for far in group["far"] if Path(far).exists()]
+def _stages(candidates: Sequence[tuple[str, ...]], limits: Limits) -> list[Stage]:
+    """Return the tests with the time they may take; unchanged, all of them have to pass."""
     stages: list[Stage] = []
     for arguments in candidates:
         began = time.monotonic()
@@ -183,9 +194,7 @@ def _stages(module: str, group: dict[str, Any], limits: Limits, *, no_far: bool)
             continue
         if code != _PASSED:
             print(Path("../pytest.log").read_text("utf-8", "replace"), file=sys.stderr)
-            raise SystemExit(
-                f"{module}: {' '.join(arguments)} fails without any change (pytest's exit status {code})"
-            )
+            raise SystemExit(f"{' '.join(arguments)} fails without any change (pytest's exit status {code})")
         seconds = limits.seconds + limits.factor * (time.monotonic() - began)
         stages.append(Stage(arguments, seconds, limits.memory_bytes))
     return stages

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import mutants
 import naive
 import pytest
 from mutants import dense, network, plain_ticket, with_layer, with_weight
+from verdicts import finer_ticket
 
 from certify.network.steps import Clamp, Offset, Relu, Requantize, RequantizeQ31, Sign, Threshold
 from certify.proof import composition
@@ -15,6 +17,7 @@ from certify.proof.composition import check_network, check_neuron, is_small, sam
 from certify.proof.structure import pair_up
 from solvers.smt import session
 from solvers.smt.session import Answer
+from solvers.smt.smtlib import SmtLib
 
 RLIMIT = 100_000_000
 
@@ -73,6 +76,7 @@ def test_networks_as_one_formula(steps):
     mutant = with_weight(ticket, 3, 0, 4, 1 + ticket.layers[3].weights.row(0)[1][4])
     outcome = check_network(target, mutant, pair_up(target, mutant))
     assert outcome.answer is Answer.SAT
+    assert {"x0", "x1"} & set(outcome.model)
     point = [outcome.model.get(name, 0) for name in ("x0", "x1")]
     ours, theirs = mutants.document_of(target), mutants.document_of(mutant)
     assert naive.evaluate(ours, point) != naive.evaluate(theirs, point)
@@ -113,6 +117,33 @@ def test_a_neuron_on_a_finer_scale():
     assert check_neuron(pair_up(target, unscaled)[1], 0, RLIMIT).answer is Answer.SAT
 
 
+def test_the_ranges_of_a_neurons_formula():
+    """p and q span what x's box allows on the ticket's scale, here 4 times finer; less would hide differences."""
+    target = network([-2, 1, -5], [3, 4, -2], dense([[1, 1, 1]]))
+    pair = replace(pair_up(target, plain_ticket(target))[0], input_bits=2)
+    *bounds, _ = composition.neuron_formulas(SmtLib(), pair, 0)
+    assert bounds == [
+        "(and (<= 0 p0) (<= p0 12))",
+        "(and (<= 0 q0) (<= q0 8))",
+        "(and (<= 4 p1) (<= p1 16))",
+        "(and (<= 0 q1) (<= q1 0))",
+        "(and (<= 0 p2) (<= p2 0))",
+        "(and (<= 8 q2) (<= q2 20))",
+    ]
+
+
+def test_the_ranges_of_a_networks_steps(monkeypatch):
+    """What accumulators can reach, the ticket's on its finer scale."""
+    target = network([-2], [3], dense([[3], [-1]], [Requantize(1, "floor")], bits=1, bias=[1, 0]))
+    ticket = finer_ticket(target, 3)
+    given = []
+    monkeypatch.setattr(
+        composition, "step_terms", lambda _words, _steps, term, low, high: given.append((low, high)) or term
+    )
+    composition.network_formulas(SmtLib(), target, ticket, pair_up(target, ticket))
+    assert given == [(-40, 80), (-24, 16), (-5, 10), (-3, 2)]
+
+
 def test_a_neuron_with_constants_on_a_finer_scale():
     target = network([-2], [2], dense([[3, 1]], bits=2, constants=[2]))
     hidden = dense([[1, None], [-1, None], [None, 1]], [Relu()], constants=[1])
@@ -148,6 +179,13 @@ def test_what_is_small(inputs, hidden, outputs, small):
     assert is_small(target, plain_ticket(target)) == small
 
 
+def test_all_hidden_layers_have_signs():
+    """2 inputs, 15 and 16 units."""
+    layers = dense([[1] * 2] * 15, [Relu()]), dense([[1] * 15] * 16, [Relu()]), dense([[1] * 16])
+    target = network([0, 0], [3, 3], *layers)
+    assert not is_small(target, plain_ticket(target))
+
+
 def test_as_many_edges_as_are_asked_about(monkeypatch):
     """Of target and ticket together."""
     target = network([0, 0], [3, 3], dense([[1, 1], [1, 1]], [Relu()]), dense([[1, 1]]))
@@ -169,6 +207,7 @@ def test_the_budget_of_a_networks_formula(monkeypatch, steps, rlimit):
     target = network([0], [3], dense([[1]], steps), dense([[1]]))
     granted = []
     monkeypatch.setattr(session, "check", lambda _, rlimit: granted.append(rlimit))
+    assert (composition.NETWORK_MAX_EDGES, composition.NETWORK_MAX_RELUS) == (2_000, 32)
     for own in (None, 7):
         check_network(target, target, (), own)
     assert granted == [rlimit, 7]

@@ -376,6 +376,16 @@ def test_inputs_of_another_precision(bits):
         pair_up(target, ticket)
 
 
+def test_a_scale_that_is_lost_in_the_inputs():
+    """Outputs twice as fine, of inputs half as fine: values that meet on one scale, and other integers."""
+    target = network([-2], [3], dense([[3]]))
+    finer_input = replace(target, input=replace(target.input, precision_bits=1))
+    ticket = finer(target, 1, ())
+    assert pair_up(target, ticket)[0].left_bits == 1
+    with pytest.raises(NotApplicableError, match="condition 0: the outputs' precision bits do not follow"):
+        pair_up(finer_input, ticket)
+
+
 # Condition 5: what the next layer's inputs can be.
 
 NEGATIVE_OFFSET = network(

@@ -13,10 +13,11 @@ from certify.network.rounding import RULES
 from certify.network.steps import Clamp, Offset, Relu, Requantize, RequantizeQ31, Sign, Threshold
 from certify.proof import composition, formulas, refutation
 from certify.proof.formulas import Products, weight_formula
-from certify.proof.obligations import NEGATIVE, obligations
+from certify.proof.obligations import NEGATIVE, StepsObligation, obligations
 from certify.proof.prover import Budget, prove
 from certify.proof.structure import pair_up
 from solvers.smt import session
+from solvers.smt.smtlib import SmtLib
 from solvers.smt.terms import Z3
 
 CASES = [*(("small", number) for number in range(12)), ("large", 0), ("large", 3)]
@@ -269,7 +270,14 @@ def test_what_a_step_is_to_z3(step):
 MULTIPLIED = [
     RequantizeQ31(multiplier, shift, rule, -2)
     for rule in RULES
-    for multiplier, shift in ((2**30, 0), (1518500250, 4), (2**31 - 1, -3), (1, -31), (2**30 + 1, 20))
+    for multiplier, shift in (
+        (2**30, 0),
+        (1518500250, 4),
+        (1518500250, -1),
+        (2**31 - 1, -3),
+        (1, -31),
+        (2**30 + 1, 20),
+    )
 ]
 
 
@@ -381,3 +389,52 @@ def test_a_neuron_that_differs_is_found():
     outcome = composition.check_neuron(pair, 1, 10**8)
     assert outcome.answer == "sat"
     assert outcome.model["p1"] != 0
+
+
+def test_the_ranges_of_steps_are_the_accumulators(monkeypatch):
+    """The ticket's on its finer scale, here 8 times."""
+    given = []
+    monkeypatch.setattr(formulas, "step_terms", lambda _w, _s, term, low, high: given.append((low, high)) or term)
+    bounds, _ = formulas.steps_formulas(SmtLib(), StepsObligation((0,), (Relu(),), (Relu(),), -5, 10, 3, 3))
+    assert bounds == "(and (<= (- 5) a) (<= a 10))"
+    assert given == [(-5, 10), (-40, 80)]
+
+
+def test_the_text_of_a_bias():
+    """b and every constant of the target, with the weights that meet them."""
+    target = network([0], [1], dense([[3, 5, -7]], bits=2, bias=[4], constants=[6, 9]))
+    item = obligations(pair_up(target, plain_ticket(target))[0])
+    assert formulas.bias_formula(SmtLib(), item, 0) == (
+        "(distinct (* (- 29) (let ((value (* 1 1))) (ite (<= 0 value) value 0))) (* 1 (+ 4 (* 5 6) (* (- 7) 9))))"
+    )
+
+
+def test_steps_of_several_outputs_at_once_are_refused():
+    steps = (RequantizeQ31((1, 2), 0, "single"),)
+    with pytest.raises(TypeError, match="expected the steps of one output"):
+        formulas.step_terms(Z3, steps, Z3.variable("x"), 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "p", "q"), [(-2, 3, (0, 3), (0, 2)), (1, 4, (1, 4), (0, 0)), (-5, -2, (0, 0), (2, 5))]
+)
+def test_the_text_of_a_split(low, high, p, q):
+    """The ranges of p and q are those that weights are asked on; wider ones would prove less than is used."""
+    ranges = " ".join(f"(and (<= {a} {name}) (<= {name} {b}))" for name, (a, b) in (("p", p), ("q", q)))
+    assert formulas.split_formula(SmtLib(), low, high) == f"(not (and (= x (- p q)) {ranges}))"
+
+
+@pytest.mark.parametrize(
+    ("u", "lemma"),
+    [
+        (3, "(distinct (let ((value (* 3 x))) (ite (<= 0 value) value 0)) (* 3 p))"),
+        (-3, "(distinct (let ((value (* (- 3) x))) (ite (<= 0 value) value 0)) (* 3 q))"),
+        (0, "(distinct (let ((value (* 0 x))) (ite (<= 0 value) value 0)) (* 0 p))"),
+    ],
+)
+def test_the_text_of_a_lemma(u, lemma):
+    assert formulas.lemma_formula(SmtLib(), u) == lemma
+
+
+def test_the_text_of_a_range():
+    assert formulas.range_formula(SmtLib(), -2, 3) == "(and (<= (- 2) x) (<= x 3))"

@@ -12,7 +12,7 @@ from mutants import dense, network, plain_ticket, with_layer, with_weight
 
 from certify.network.model import Display
 from certify.network.steps import Clamp, Offset, Relu, Requantize
-from certify.proof.obligations import KINDS, digest, obligations
+from certify.proof.obligations import KINDS, NEGATIVE, POSITIVE, digest, obligations
 from certify.proof.structure import Pair, pair_up
 
 TARGET = network(
@@ -50,6 +50,21 @@ def test_counts_are_those_before_any_sharing():
             only_positive = with_weight(only_positive, 1, output, unit, None)
     found = digest(listed(target, only_positive))
     assert (found["range"].count, found["relu"].count, found["weight"].count) == (1, 2, 20)
+
+
+def test_every_half_that_an_input_has_is_listed_without_an_edge_too():
+    """Inputs that are 0, 0..1, -1..0 and -3..2: a half that is only 0 has nothing to be right about."""
+    target = network([0, 0, -1, -3], [0, 1, 0, 2], dense([[1, 1, 1, 1], [2, 0, 0, 2]], bits=1))
+    ticket = plain_ticket(target)
+    for output in range(2):
+        for unit in range(8):
+            ticket = with_weight(ticket, 1, output, unit, None)
+    weights = listed(target, ticket)[0].weights
+    halves = [(1, POSITIVE), (2, NEGATIVE), (3, POSITIVE), (3, NEGATIVE)]
+    assert list(zip(weights.input.tolist(), weights.half.tolist(), strict=True)) == [*halves, *halves]
+    assert weights.output.tolist() == [0] * 4 + [1] * 4
+    assert weights.weight.tolist() == [1, 1, 1, 1, 0, 0, 2, 2]
+    assert weights.ranges == (((0, 0), (0, 1), (0, 0), (0, 2)), ((0, 0), (0, 0), (0, 1), (0, 3)))
 
 
 WRITTEN_OUT = (
@@ -219,6 +234,7 @@ def test_parts_are_the_whole(number):
         for cut in range(len(weights) + 1):
             left, right = weights.part(0, cut), weights.part(cut, len(weights))
             assert len(left) + len(right) == len(weights)
+            assert [len(left.start), len(right.start)] == [len(left) + 1, len(right) + 1]
             assert [*left.u.tolist(), *right.u.tolist()] == weights.u.tolist()
             assert [*left.v.tolist(), *right.v.tolist()] == weights.v.tolist()
             assert [*left.weight.tolist(), *right.weight.tolist()] == weights.weight.tolist()

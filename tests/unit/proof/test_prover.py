@@ -55,6 +55,12 @@ def test_proved():
     assert proof.witness is None
 
 
+def test_a_verdict_alone_has_nothing_beside_it():
+    alone = prover.Proof(Verdict.PROVED, Claim.of(TARGET))
+    assert alone == prover.Proof(Verdict.PROVED, Claim.of(TARGET), None, "", {}, prover.Composition(0, 0, None))
+    assert (alone.sweep, alone.witness) == (None, None)
+
+
 def test_refuted():
     proof = prove(TARGET, WRONG)
     assert (proof.verdict, proof.strategy) == (Verdict.REFUTED, None)
@@ -88,14 +94,14 @@ def test_a_reason_names_three_obligations_and_counts_the_others(monkeypatch):
     assert "; and 1 more; " in reason
 
 
-@pytest.mark.parametrize(("wrong", "more"), [(3, ""), (4, "; and 1 more")])
+@pytest.mark.parametrize(("wrong", "more"), [(1, ""), (3, ""), (4, "; and 1 more")])
 def test_three_obligations_are_all_named(monkeypatch, wrong, more):
     monkeypatch.setattr(prover, "search_difference", lambda *_: None)
     target = network([0] * wrong, [3] * wrong, dense([range(2, 2 + wrong)], bits=1))
     ticket = plain_ticket(target)
     for unit in range(wrong):
         ticket = with_weight(ticket, 1, 0, 2 * unit, 1)
-    named = "; ".join(f"pair 0: weight [0][{i}], inputs ≥ 0: sat" for i in range(3))
+    named = "; ".join(f"pair 0: weight [0][{i}], inputs ≥ 0: sat" for i in range(min(wrong, 3)))
     assert prove(target, ticket, NO_SWEEP).reason.startswith(
         f"obligations that z3 did not refute: {named}{more}; no witness was found; "
     )
@@ -184,7 +190,7 @@ def test_a_decomposition_that_z3_wrongly_grants(monkeypatch):
 )
 def test_a_composition_that_differs(monkeypatch, step, what):
     monkeypatch.setattr(composition, step, lambda *_: Outcome(Answer.SAT, {"x0": 3}))
-    with pytest.raises(DisagreementError, match=rf"{what}: z3 finds what is proved equal to differ at {{'x0': 3}}"):
+    with pytest.raises(DisagreementError, match=rf"^{what}: z3 finds what is proved equal to differ at {{'x0': 3}}"):
         prove(TARGET, TICKET)
 
 
@@ -206,8 +212,15 @@ def test_a_sweep_that_loses_its_way(monkeypatch):
         prove(TARGET, TICKET)
 
 
-@pytest.mark.parametrize("run", [lambda *_: [], lambda call, work: map(call, list(work)[1:])], ids=["all", "one"])
-def test_work_that_is_lost(run):
+RUNS = {
+    "all lost": lambda *_: [],
+    "one lost": lambda call, work: map(call, list(work)[1:]),
+    "one twice": lambda call, work: map(call, [*work, work[0]]),
+}
+
+
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+def test_work_that_is_lost_or_done_twice(run):
     with pytest.raises(DisagreementError, match="pieces of work were given out, "):
         prove(TARGET, WRONG, run=run)
 
@@ -225,7 +238,7 @@ def test_the_default_budget():
     assert Budget() == Budget(session.DEFAULT_RLIMIT, 2**34)
 
 
-@pytest.mark.parametrize("rlimit", [-1, 0, 2**32])
+@pytest.mark.parametrize("rlimit", [-1, 0, 2**32, 2**32 + 1])
 def test_budgets_that_z3_would_not_take(rlimit):
     with pytest.raises(AssertionError):
         Budget(rlimit)
@@ -270,6 +283,15 @@ def test_a_question_that_the_solver_gives_up_on(monkeypatch, question):
     assert ": tired" in proof.reason
     assert proof.composition == prover.Composition()
     assert len(asked) >= 8
+
+
+def test_a_solver_that_gives_up_without_a_word(monkeypatch):
+    monkeypatch.setattr(prover, "search_difference", lambda *_: None)
+    monkeypatch.setattr(
+        session, "refute_all", lambda _, formulas, __: Refutation(unknown=tuple(range(len(formulas))))
+    )
+    reason = prove(TARGET, TICKET, NO_SWEEP).reason
+    assert reason.startswith("obligations that z3 did not refute: pair 0: ReLU on -3..2 x = p - q: unknown; ")
 
 
 def test_a_composition_that_z3_gives_up_on_is_recorded(monkeypatch):
@@ -353,7 +375,8 @@ def test_sweep_of_networks_written_differently():
     target = network([-2, 0], [3, 4], dense([[1, -1], [0, 1]], [Relu()]), dense([[1, 1]]))
     other = network([-2, 0], [3, 4], dense([[-1, 1], [1, 0], [-1, 0]], [Relu()]), dense([[1, 1, -1]]))
     proof = prove(target, other)
-    assert (proof.verdict, proof.strategy, proof.sweep.points) == (Verdict.PROVED, "sweep", 30)
+    assert (proof.verdict, proof.strategy, proof.reason) == (Verdict.PROVED, "sweep", "")
+    assert proof.sweep.points == 30
     assert "condition 0" in prove(target, other, NO_SWEEP).reason
     mutant = with_weight(other, 1, 0, 2, -2)
     assert is_witness(prove(target, mutant).witness, target, mutant)

@@ -112,6 +112,27 @@ def test_names():
     assert names[-4:] == ["pair 0, neuron 0", "pair 0, neuron 1", "pair 1, neuron 0", "the whole network"]
 
 
+def test_every_question_of_a_pair_by_name():
+    """3·x + 5, then a ReLU, on -2..3."""
+    target = network([-2], [3], dense([[3]], [Relu()], bits=2, bias=[5]))
+    asked = [(q.kind, q.name, q.expected.value) for q in all_questions(target, plain_ticket(target))]
+    assert asked == [
+        ("range", "pair 0: the range -2..3 is not empty", "sat"),
+        ("range", "pair 0: the range -1..14 is not empty", "sat"),
+        ("range", "pair 0: the range 0..2 is not empty", "sat"),
+        ("range", "pair 0: the range 0..3 is not empty", "sat"),
+        ("relu", "pair 0: ReLU on -2..3 x = p - q", "unsat"),
+        ("relu", "pair 0: ReLU on -2..3 u = -1", "unsat"),
+        ("relu", "pair 0: ReLU on -2..3 u = 1", "unsat"),
+        ("weight", "pair 0: weight [0][0], inputs ≥ 0: w = 3, 1 edge", "unsat"),
+        ("weight", "pair 0: weight [0][0], inputs ≤ 0: w = 3, 1 edge", "unsat"),
+        ("bias", "pair 0: bias [0]", "unsat"),
+        ("steps", "pair 0: steps of the outputs", "unsat"),
+        ("neuron", "pair 0, neuron 0", "unsat"),
+        ("network", "the whole network", "unsat"),
+    ]
+
+
 def test_edges_are_counted_in_names():
     """None for a weight of 0 that keeps nothing."""
     target = network([0], [3], dense([[0], [3]], bits=2))
@@ -122,6 +143,10 @@ def test_edges_are_counted_in_names():
         "pair 0: weight [1][0], inputs ≥ 0: w = 3, 1 edge",
         "pair 0: weight [1][0], inputs ≤ 0: w = 3, 1 edge",
     ]
+    target = network([0], [3], dense([[4]], bits=2))
+    twice = network([0], [3], dense([[2], [2]], [Relu()]), dense([[1, 1]], bits=2))
+    names = [question.name for question in all_questions(target, twice) if question.kind == "weight"]
+    assert names == ["pair 0: weight [0][0], inputs ≥ 0: w = 4, 2 edges"]
 
 
 def test_the_text_of_a_weight():

@@ -53,6 +53,32 @@ def test_z3_runs_it(size, number):
     assert said == [answer.value for answer in expected_in(text)]
 
 
+BEGINNING = """
+; What has to be refuted so that target.json equals its pruned random network on its whole input box.
+; sha256 of the target file: SHA256
+; seed of the random network: 'a seed'
+;
+; Every question is a block of its own: its name, push, declarations, assertions, its expected answer as
+; :status, check-sat, pop. `unsat` is expected everywhere but for ranges, which must be `sat` lest they
+; prove anything. A solver that agrees prints the expected answers and nothing else:
+;   z3 FILE, cvc5 --incremental FILE
+; Variables are integers: p and q stand for max(x, 0) and max(-x, 0) of an input x. Every kept edge is a
+; product (* v (* u p)). All products have a numeral factor, all divisions a numeral divisor.
+(set-logic QF_LIA)
+
+; Pair 0 of 2: layer 0 of the target, layers 0 and 1 of the ticket
+"""
+
+
+def test_how_it_begins():
+    text = "".join(script("target.json", "ab" * 32, "a seed", TARGET, plain_ticket(TARGET)))
+    assert text.startswith(BEGINNING.replace("SHA256", "ab" * 32))
+    assert (
+        text.count("\n; Besides: that the pieces add up, over all inputs of a neuron or of the network at once.\n")
+        == 1
+    )
+
+
 def test_sections():
     text = "".join(script("target.json", "ab" * 32, "a seed", TARGET, plain_ticket(TARGET)))
     comments = [line for line in text.splitlines() if line.startswith(";")]
@@ -77,6 +103,9 @@ def test_many_boxes_are_not_all_shown():
         if "more boxes" in part
     ]
     assert "0..7 and 12 more boxes; accumulators" in line
+    eight = network([0] * 8, list(range(8)), dense([[1] * 8]))
+    text = "".join(script("x", "", "", eight, plain_ticket(eight)))
+    assert "0..6, 0..7; accumulators" in text
 
 
 @pytest.mark.parametrize("seed", ["a\n(check-sat)", "é", "\u2028(exit)", "'\""])

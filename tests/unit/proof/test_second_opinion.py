@@ -89,6 +89,12 @@ def test_a_wrong_weight():
     name = "pair 0: weight [0][0], inputs ≥ 0: w = 3, 1 edge"
     assert str(caught.value) == f"{name}: z3 and cvc5 disagree: expected unsat, found sat"
     record = caught.value.record
+    versions = ask().version, session.version()
+    assert record.startswith(
+        f"; cvc5 {versions[0]} answers sat; needed is unsat, and z3 {versions[1]} has found nothing else.\n"
+        "; One of them is wrong, or they were not given the same.\n\n; What cvc5 read:\n"
+    )
+    assert "\n; The formulas that z3 was given, as z3 prints them:\n" in record
     assert f"; {name}\n(push 1)\n" in record
     assert "(assert (distinct (* 4 (* 1 p)) (* 1 (* 3 p))))\n" in record
     assert "; What cvc5 read:\n(set-logic QF_LIA)\n" in record
@@ -207,9 +213,19 @@ def test_proofs_with_holes_are_counted(monkeypatch):
 
 
 def test_progress():
-    monitor = Monitor()
+    heard = []
+
+    class Listener(Monitor):
+        def begin(self, name, total):
+            heard.append((name, total))
+
+        def reach(self, done):
+            heard.append(done)
+
+    monitor = Listener()
     ask(monitor=monitor)
     assert list(monitor.timings) == ["cvc5"]
+    assert heard == [("cvc5", len(QUESTIONS)), *range(1, len(QUESTIONS) + 1)]
 
 
 def test_z3_agrees_one_by_one():

@@ -97,7 +97,9 @@ def test_units_of_weight_0():
     ticket = replace(target, layers=(hidden, dense([[3, -3, 7, None]], bits=2)))
     assert_proved(target, ticket)
     assert edges(target, ticket) == 3
-    assert (0, -2, 2) in obligations(pair_up(target, ticket)[0]).lemmas
+    item = obligations(pair_up(target, ticket)[0])
+    assert (0, -2, 2) in item.lemmas
+    assert (item.weights.half.tolist(), item.weights.u.tolist()) == ([POSITIVE, NEGATIVE], [1, 0, -1])
 
 
 def test_units_without_an_input():
@@ -112,7 +114,9 @@ def test_units_without_an_input():
     )
     assert_proved(target, unfed)
     assert edges(target, unfed) == 4
-    biases = obligations(pair_up(target, unfed)[0]).biases
+    item = obligations(pair_up(target, unfed)[0])
+    assert item.lemmas == ((-1, -2, 2), (1, -2, 2))
+    biases = item.biases
     assert (biases.line.tolist(), biases.u.tolist(), biases.v.tolist()) == ([0, UNFED], [1, 0], [4, 9])
 
 

@@ -40,6 +40,21 @@ def test_answers_come_in_order():
     assert found.version.split(".")[0].isdigit()
 
 
+def test_an_answer_alone_has_no_proof():
+    assert Reply(Answer.SAT) == Reply(Answer.SAT, "", 0)
+
+
+def test_the_default_budget():
+    """What it gives up on depends on it, so it is the same in every version."""
+    assert cvc5_session.RLIMIT == 400_000
+
+
+def test_the_logic_is_that_of_the_text():
+    """Products of variables are not in QF_LIA."""
+    with pytest.raises(UnansweredError, match="non-linear"):
+        answers(asked(cubes))
+
+
 def test_no_questions():
     assert answers(PREAMBLE).replies == ()
 

@@ -31,6 +31,40 @@ CUBES = [
 ]
 
 
+def test_the_words_for_answers():
+    """SMT-LIB's own, for they are printed as they are."""
+    assert list(Answer) == ["unsat", "sat", "unknown"]
+
+
+def test_an_answer_alone_has_no_model_and_no_reason():
+    assert Outcome(Answer.UNSAT) == Outcome(Answer.UNSAT, {}, "")
+    assert Refutation() == Refutation((), (), "")
+
+
+def test_the_default_budget():
+    """What is proved depends on it, so it is the same in every version."""
+    assert session.DEFAULT_RLIMIT == 2_000_000_000
+
+
+def test_ctrl_c_stays_pythons(monkeypatch):
+    settings = []
+
+    class Solver(z3.Solver):
+        def set(self, *setting):
+            settings.append(setting)
+            super().set(*setting)
+
+    monkeypatch.setattr(session.z3, "Solver", Solver)
+    assert session.check([is_value(X, 1)], 1_000_000).answer is Answer.SAT
+    assert settings == [("rlimit", 1_000_000), ("ctrl_c", False)]
+
+
+def test_a_model_that_singles_nothing_out_ends_the_run(monkeypatch):
+    monkeypatch.setattr(session.z3, "is_true", lambda _: False)
+    with pytest.raises(RuntimeError, match="satisfies a disjunction and none of its members"):
+        session.refute_all([], [is_value(X, 1), is_value(X, 2)])
+
+
 def test_unsat():
     assert session.check([Z3.within(X, 0, 5), is_value(X, 6)]) == Outcome(Answer.UNSAT)
 
