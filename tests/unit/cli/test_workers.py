@@ -8,6 +8,7 @@ import os
 import signal
 import time
 
+import processes
 import pytest
 
 from certify.cli.workers import other_processes, worker_processes
@@ -30,7 +31,7 @@ def test_two():
 
 def test_worker_that_dies():
     with pytest.raises(DisagreementError, match="a worker process died"), worker_processes(2) as run:
-        list(run(_die, [3]))
+        list(run(processes.die, [3]))
 
 
 def test_error_ends_them():
@@ -48,18 +49,10 @@ def test_error_ends_them():
 @pytest.mark.parametrize("count", [1, 2])
 def test_never_in_this_process(count):
     with other_processes(count) as run:
-        assert os.getpid() not in set(run(_process, range(4)))
+        assert os.getpid() not in set(run(processes.own_id, range(4)))
     assert multiprocessing.active_children() == []
 
 
 def test_only_other_process_that_dies():
     with pytest.raises(DisagreementError, match="a worker process died"), other_processes(1) as run:
-        list(run(_die, [3]))
-
-
-def _process(_):
-    return os.getpid()
-
-
-def _die(code):
-    os._exit(code)
+        list(run(processes.die, [3]))
