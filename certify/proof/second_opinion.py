@@ -55,7 +55,7 @@ class Proofs:
         with_holes: of how many, by kind, some steps do not say why they hold, which no checker can check.
     """
 
-    written: int = 0
+    written: int
     with_holes: Mapping[QuestionKind, int] = field(default_factory=dict)
 
 

@@ -169,6 +169,7 @@ real = cvc5_session.answers
 
 def test_nothing_asked_is_no_agreement():
     assert not SecondOpinion("cvc5", "1", 0).refuted_all
+    assert SecondOpinion("cvc5", "1", 1).refuted_all
 
 
 LOST = {
