@@ -495,14 +495,3 @@ def test_numbers_of_as_many_bits_as_the_decomposition_holds(monkeypatch):
     monkeypatch.setattr(structure, "MAX_BITS", 7)
     with pytest.raises(NotApplicableError, match="pair 0: numbers of 8 bits, the decomposition holds 7"):
         pair_up(target, ticket)
-
-
-def test_numbers_too_long_to_put_before_z3():
-    """The decomposition says so and decides nothing; the sweep in Python integers still does."""
-    longest = network([-1], [1], *[dense([[2**60]], bits=60)] * 136)
-    assert decide(longest, plain_ticket(longest), NO_SWEEP).strategy == "decomposition"
-    longer = network([-1], [1], *[dense([[2**60]], bits=60)] * 137)
-    proof = decide(longer, plain_ticket(longer), NO_SWEEP)
-    assert proof.verdict is Verdict.UNDECIDED
-    assert "pair 136: numbers of 8221 bits, the decomposition holds 8192" in proof.reason
-    assert decide(longer, plain_ticket(longer)).strategy == "sweep"
