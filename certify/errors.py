@@ -37,6 +37,10 @@ class InvalidCertificateError(InputError):
     """A certificate breaks a rule of its format, or claims what does not hold."""
 
 
+class FalseClaimError(InputError):
+    """What somebody claims of a ticket is false before anything has to be proved: a mask that is none, a changed weight."""
+
+
 class TicketNotFoundError(CertifyError):
     """The base network holds no ticket for this target under the options given."""
 

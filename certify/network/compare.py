@@ -7,9 +7,10 @@ both are brought to the finer one, which multiplies integers by a power of two a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from certify.errors import InputError
-from certify.network.model import Network
+from certify.network.model import Box, Network
 
 
 def check_comparable(left: Network, right: Network) -> None:
@@ -37,7 +38,35 @@ def common_scale(left: Network, right: Network) -> tuple[int, int]:
     return finer - left_bits, finer - right_bits
 
 
+def common_values(
+    left: Network, right: Network, left_out: Sequence[int], right_out: Sequence[int]
+) -> tuple[list[int], list[int]]:
+    """Return two output vectors, one of each network, as integers on the common scale."""
+    left_shift, right_shift = common_scale(left, right)
+    return [value << left_shift for value in left_out], [value << right_shift for value in right_out]
+
+
 def same_values(left: Network, right: Network, left_out: Sequence[int], right_out: Sequence[int]) -> bool:
     """Tell whether two output vectors, one of each network, have equal values."""
-    left_shift, right_shift = common_scale(left, right)
-    return [value << left_shift for value in left_out] == [value << right_shift for value in right_out]
+    left_values, right_values = common_values(left, right, left_out, right_out)
+    return left_values == right_values
+
+
+def common_box(left: Network, right: Network, domain: Box | None = None) -> Box | None:
+    """Return the box of the points in both networks' boxes, and in the domain where one is given; None if empty.
+
+    Raises:
+        InputError: the domain has another shape or other precision bits.
+    """
+    boxes = [left.input, right.input]
+    if domain is not None:
+        for place in ("shape", "precision_bits"):
+            expected, found = getattr(left.input, place), getattr(domain, place)
+            if expected != found:
+                raise InputError(f"expected {expected} as in the networks, found {found}", f"input.{place}")
+        boxes.append(domain)
+    low = tuple(map(max, *(box.low for box in boxes)))
+    high = tuple(map(min, *(box.high for box in boxes)))
+    if any(least > most for least, most in zip(low, high, strict=True)):
+        return None
+    return replace(left.input, low=low, high=high)

@@ -165,7 +165,7 @@ def test_networks_that_cannot_be_compared(other, place):
 def test_a_sweep_that_sees_a_difference_where_there_is_none(monkeypatch):
     lie = Sweep(1, 1, (0, 0))
     monkeypatch.setattr(prover, "sweep_grid", lambda *_: lie)
-    with pytest.raises(DisagreementError, match=r"a witness does not replay: both networks give .* at \(0, 0\)"):
+    with pytest.raises(DisagreementError, match=r"a witness does not replay: equal holds between .* at \(0, 0\)"):
         prove(TARGET, TICKET)
 
 
