@@ -21,7 +21,7 @@ from certify.monitor import Monitor
 from certify.network.compare import check_comparable
 from certify.network.model import Network
 from certify.proof import composition
-from certify.proof.claim import Claim, Verdict, Witness, replay
+from certify.proof.claim import EQUAL, Claim, Relation, Verdict, Witness, replay
 from certify.proof.enumeration import Sweep, TooWideError, search_difference, sweep_grid, sweep_work
 from certify.proof.obligations import Count, Kind, PairObligations, digest, obligations
 from certify.proof.refutation import Unproved, tasks
@@ -30,7 +30,7 @@ from solvers.smt import session
 from solvers.smt.session import Answer, Outcome
 
 Run: TypeAlias = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
-Strategy: TypeAlias = Literal["decomposition", "sweep"]
+Strategy: TypeAlias = Literal["decomposition", "sweep", "merging"]
 
 _NAMED = 3
 
@@ -42,10 +42,12 @@ class Budget:
     Attributes:
         rlimit: z3's steps for each question, above 0, which z3 takes for no limit.
         sweep_work: points times multiplications up to which the whole grid is swept.
+        remainder_rlimit: z3's steps for each question that goes down to the networks' inputs.
     """
 
     rlimit: int = session.DEFAULT_RLIMIT
     sweep_work: int = 2**34
+    remainder_rlimit: int = 20_000_000
 
     def __post_init__(self) -> None:
         assert 0 < self.rlimit < 2**32
@@ -67,6 +69,27 @@ class Composition:
 
 
 @dataclass(frozen=True)
+class Stage:
+    """One step of the portfolio, and in words what it decided, simplified or left."""
+
+    name: str
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Maximum:
+    """How far two networks' outputs are apart, as integers on the common scale.
+
+    Attributes:
+        upper: no difference on the domain is larger; None where no bound was found.
+        seen: the largest difference that was met; equal to `upper` where that is the maximum itself.
+    """
+
+    upper: int | None
+    seen: int
+
+
+@dataclass(frozen=True)
 class Proof:
     """A verdict and how it was reached.
 
@@ -79,6 +102,8 @@ class Proof:
         composition: what was checked besides.
         sweep: the sweep, where one ran.
         witness: for `refuted`.
+        portfolio: the steps that ran, in their order.
+        maximum: for the relation `within`.
     """
 
     verdict: Verdict
@@ -89,6 +114,8 @@ class Proof:
     composition: Composition = Composition()
     sweep: Sweep | None = None
     witness: Witness | None = None
+    portfolio: tuple[Stage, ...] = ()
+    maximum: Maximum | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +136,7 @@ def prove(
     ticket: Network,
     budget: Budget | None = None,
     *,
+    relation: Relation = EQUAL,
     workers: int = 1,
     run: Run = map,
     monitor: Monitor | None = None,
@@ -119,6 +147,7 @@ def prove(
         target: the network to represent; its box is the domain, whatever the ticket's says.
         ticket: base ⊙ mask, as a network.
         budget: None for the default one.
+        relation: what is claimed to hold.
         workers: threads of a sweep.
         run: maps a function over pieces of work, `map` or an executor's; it has no influence on the result.
         monitor: told of phases and progress.
@@ -139,7 +168,7 @@ def prove(
     verdict, strategy, reason = _decide(decomposition, swept, witness, too_large)
     return Proof(
         verdict=verdict,
-        claim=Claim.of(target),
+        claim=Claim.of(target, relation),
         strategy=strategy,
         reason=reason,
         obligations=decomposition.obligations,
