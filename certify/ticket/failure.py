@@ -7,7 +7,7 @@ most often an odd target and no odd product. *density*: neither, there are just 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -50,10 +50,10 @@ def cause_of(items: Int64Array, target: int) -> Cause:
     return "parity" if divisor and target % divisor else "density"
 
 
-def explain(failures: Sequence[Failure], blocks: str) -> str:
-    """Return one line that names weights, causes and what would help."""
+def explain(failures: Sequence[Failure], blocks: str, help_for: Mapping[Cause, str] = _HELP) -> str:
+    """Return one line that names weights, causes and what would help; `help_for` has it for each cause."""
     named = "; ".join(f"{f.place} ({f.half}, {f.units} units): {f.cause}" for f in failures[:_NAMED])
     more = f"; and {len(failures) - _NAMED} more" if len(failures) > _NAMED else ""
     causes = dict.fromkeys(failure.cause for failure in failures)
-    helps = "; ".join(f"{cause}: {_HELP[cause]}" for cause in causes)
+    helps = "; ".join(f"{cause}: {help_for[cause]}" for cause in causes)
     return f"no subset of the {blocks} gives {named}{more}. What would help: {helps}"

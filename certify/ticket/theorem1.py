@@ -1,9 +1,7 @@
 """Theorem 1's ticket: every weight of the target as an exact subset sum of products of random weights.
 
 Kumar and Natale (arXiv:2508.11020), Lemmas 5 to 7 and Theorem 1. Every input of a layer gets its own block of
-hidden units (pruning makes the first matrix block-diagonal). For inputs ≥ 0 the block's units with u > 0 carry the
-weight w: Σ v·u = w on the scale of products; for inputs ≤ 0 those with u < 0 do. A half that the input's range
-excludes needs no units. Every output takes its own subset of each block, one of the fewest units that do it.
+hidden units (pruning makes the first matrix block-diagonal), found as `block` says.
 
 Two ways to share out the units. *Grown* blocks: an input's block ends at the unit with which the last of its
 weights is reached, and the next input's begins there. *Fixed* blocks have the same number of units each, as in the
@@ -18,7 +16,6 @@ from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from certify.base.draw import random_weights
 from certify.base.law import BaseNetwork, Precision
@@ -35,10 +32,9 @@ from certify.errors import TicketNotFoundError
 from certify.network.bounds import network_bounds
 from certify.network.matrix import Int64Array
 from certify.network.model import Dense, Network
-from certify.ticket.failure import Failure, cause_of, explain
-from solvers.subset_sum import Solutions, WorkLimitError, fewest, solve
+from certify.ticket.block import Block, Half, TooLargeError, Wanted, search_block
+from certify.ticket.failure import Failure, explain
 
-FIRST_LOOK = 16
 MAX_BLOCK = 1 << 12
 
 Run: TypeAlias = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
@@ -61,32 +57,12 @@ class Ticket:
 
 @dataclass(frozen=True, eq=False)
 class _Layer:
-    """All that one layer's search depends on; sent to worker processes.
+    """All that one layer's search depends on; sent to worker processes. Its matrices are 2·index and 2·index + 1."""
 
-    Attributes:
-        index: the layer's in the target; its matrices are 2·index and 2·index + 1.
-        targets: int64[outputs, inputs + lines], on the scale of products.
-        positive, negative: bool[inputs + lines]: which halves of Lemma 5 each input needs.
-        inputs: how many columns are inputs; the rest are constant lines.
-    """
-
-    index: int
-    targets: Int64Array
-    positive: NDArray[np.bool_]
-    negative: NDArray[np.bool_]
-    inputs: int
+    wanted: Wanted
     seed: str
     precision: Precision
     block_width: int | None
-
-
-@dataclass(frozen=True, eq=False)
-class _Block:
-    """One input's units: how many, and who takes which: output outputs[i] takes unit members[i] of the block."""
-
-    units: int
-    outputs: Int64Array
-    members: Int64Array
 
 
 def find_ticket(
@@ -126,16 +102,14 @@ def _layers(target: Network, seed: str, precisions: Sequence[Precision], block_w
         digits = _bias_digits(layer)
         weights = np.hstack([layer.weights.to_dense()[:, : layer.inputs], digits])
         lines = [True] * digits.shape[1]
-        yield _Layer(
+        wanted = Wanted(
             index=index,
             targets=weights << pair.weight_bits,
             positive=np.array([value > 0 for value in high] + lines),
             negative=np.array([value < 0 for value in low] + [False] * len(lines)),
             inputs=layer.inputs,
-            seed=seed,
-            precision=precisions[index],
-            block_width=block_width,
         )
+        yield _Layer(wanted, seed, precisions[index], block_width)
         low, high = bounds[index].output_low, bounds[index].output_high
 
 
@@ -154,113 +128,54 @@ def _bias_digits(layer: Dense) -> Int64Array:
 
 def _search_layer(layer: _Layer) -> tuple[Mask, Mask]:
     """Return the masks of one layer's two matrices."""
-    blocks: list[_Block] = []
+    blocks: list[Block] = []
     failures: list[Failure] = []
     start = 0
-    for column in range(layer.targets.shape[1]):
-        block = _search_block(layer, column, start, failures)
+    for column in range(layer.wanted.targets.shape[1]):
+        block = _search_block(layer, column, start)
         blocks.append(block)
+        failures += block.failures
         start += block.units
     if failures:
         kind = f"{layer.block_width} units" if layer.block_width is not None else f"first {MAX_BLOCK} units"
         raise TicketNotFoundError(explain(failures, f"{kind} of a block"))
-    return _masks(blocks, layer.targets.shape)
+    return _masks(blocks, layer.wanted.targets.shape)
 
 
-def _search_block(layer: _Layer, column: int, start: int, failures: list[Failure]) -> _Block:
-    """Return one input's block, whose first unit is `start`; append what it cannot reach to `failures`."""
-    outputs = np.flatnonzero(layer.targets[:, column])
-    needed = (("+", layer.positive), ("-", layer.negative))
-    subsets = {
-        half: _search_half(layer, column, half, outputs, start, failures) for half, inputs in needed if inputs[column]
-    }
-    units = max((_units(chosen) for chosen in subsets.values()), default=0)
-    if layer.block_width is not None:
-        units = layer.block_width
-    chosen = np.zeros((layer.targets.shape[0], units), dtype=np.bool_)
-    for half, subset in subsets.items():
-        if not failures:
-            items = _products(layer, column, half, outputs, start, units)
-            chosen[outputs] |= fewest(items, layer.targets[outputs, column], subset[:, :units])
-    return _Block(units, *np.nonzero(chosen))
-
-
-def _search_half(
-    layer: _Layer, column: int, half: str, outputs: Int64Array, start: int, failures: list[Failure]
-) -> NDArray[np.bool_]:
-    """Return bool[outputs, units]: for each the subset that is reached first, looking at ever more units."""
+def _search_block(layer: _Layer, column: int, start: int) -> Block:
+    """Return one input's block, whose first unit is `start`."""
     most = layer.block_width if layer.block_width is not None else MAX_BLOCK
-    chosen = np.zeros((len(outputs), most), dtype=np.bool_)
-    missing = np.arange(len(outputs))
-    looked = min(most, FIRST_LOOK)
-    while len(missing):
-        items = _products(layer, column, half, outputs[missing], start, looked)
-        solutions = _solve(items, layer, column, outputs[missing])
-        chosen[missing, :looked] = solutions.chosen
-        reached = solutions.prefix >= 0
-        missing = missing[~reached]
-        if looked == most:
-            failures += _failures(layer, column, half, outputs[missing], items[~reached])
-            break
-        looked = min(most, 2 * looked)
-    return chosen
-
-
-def _units(chosen: NDArray[np.bool_]) -> int:
-    """Return how many units there are up to the last one that is taken."""
-    taken = np.flatnonzero(chosen.any(axis=0))
-    return int(taken[-1]) + 1 if len(taken) else 0
-
-
-def _solve(items: Int64Array, layer: _Layer, column: int, outputs: Int64Array) -> Solutions:
+    products = partial(_products, layer, column, start)
     try:
-        return solve(items, layer.targets[outputs, column])
-    except (WorkLimitError, ValueError) as error:
-        place = _place(layer, int(outputs[0]), column)
+        return search_block(layer.wanted, column, products, most, fixed=layer.block_width is not None)
+    except TooLargeError as error:
         raise TicketNotFoundError(
-            f"{place}: the search is too large at {layer.precision.kept} bits: {error}. "
+            f"{error.place}: the search is too large at {layer.precision.kept} bits: {error.problem}. "
             "What would help: a target of fewer precision bits, a coarser --precision, a smaller --width"
         ) from None
 
 
-def _products(layer: _Layer, column: int, half: str, outputs: Int64Array, start: int, count: int) -> Int64Array:
-    """Return int64[outputs, count]: v·u of the half's units, 0 for the others."""
+def _products(layer: _Layer, column: int, start: int, half: Half, outputs: Int64Array, count: int) -> Int64Array:
+    """Return int64[outputs, count]: v·u of the units from `start` on that are of the half, 0 for the others."""
     random = partial(random_weights, layer.seed, precision=layer.precision, quantization="floor")
     units = np.arange(start, start + count, dtype=np.int64)
-    u = random(2 * layer.index, rows=units, columns=np.full(count, column, dtype=np.int64))
+    index = layer.wanted.index
+    u = random(2 * index, rows=units, columns=np.full(count, column, dtype=np.int64))
     u = np.where(u > 0 if half == "+" else u < 0, u, 0)
     rows, columns = np.repeat(outputs, count), np.tile(units, len(outputs))
-    v = random(2 * layer.index + 1, rows=rows, columns=columns)
+    v = random(2 * index + 1, rows=rows, columns=columns)
     return v.reshape(len(outputs), count) * u
 
 
-def _failures(layer: _Layer, column: int, half: str, outputs: Int64Array, items: Int64Array) -> list[Failure]:
-    name = "inputs ≥ 0" if half == "+" else "inputs ≤ 0"
-    return [
-        Failure(
-            place=_place(layer, int(output), column),
-            half=name,
-            units=int(np.count_nonzero(row)),
-            cause=cause_of(row, int(layer.targets[output, column])),
-        )
-        for output, row in zip(outputs, items, strict=True)
-    ]
-
-
-def _place(layer: _Layer, output: int, column: int) -> str:
-    if column < layer.inputs:
-        return f"layers[{layer.index}].weights[{output}][{column}]"
-    return f"layers[{layer.index}].bias[{output}]"
-
-
-def _masks(blocks: Sequence[_Block], shape: tuple[int, ...]) -> tuple[Mask, Mask]:
+def _masks(blocks: Sequence[Block], shape: tuple[int, ...]) -> tuple[Mask, Mask]:
     """Return the first matrix's mask, block-diagonal over units that any output takes, and the second's."""
     outputs, columns = shape
     sizes = np.array([block.units for block in blocks], dtype=np.int64)
     width = max(1, int(sizes.sum()))
-    rows = np.concatenate([block.outputs for block in blocks])
     starts = np.cumsum(sizes) - sizes
-    units = np.concatenate([block.members + start for block, start in zip(blocks, starts, strict=True)])
+    taken_by = [np.nonzero(block.chosen) for block in blocks]
+    rows = np.concatenate([outputs for outputs, _ in taken_by])
+    units = np.concatenate([members + start for (_, members), start in zip(taken_by, starts, strict=True)])
     taken = np.unique(units)
     served = np.repeat(np.arange(columns, dtype=np.int64), sizes)
     return from_positions((width, columns), taken, served[taken]), from_positions((outputs, width), rows, units)

@@ -14,7 +14,7 @@ from certify.base.law import Precision
 from certify.errors import InputError, TicketNotFoundError
 from certify.network.matrix import from_dense
 from certify.network.model import Box, Dense, Network
-from certify.ticket import find_ticket, theorem1
+from certify.ticket import block, find_ticket, theorem1
 from solvers import subset_sum
 
 
@@ -126,7 +126,7 @@ def test_a_search_that_is_too_large(layers, place, bits):
 
 
 def test_the_solvers_limit_becomes_an_error_of_ours(monkeypatch):
-    monkeypatch.setattr(theorem1, "solve", partial(subset_sum.solve, max_bytes=100))
+    monkeypatch.setattr(block, "solve", partial(subset_sum.solve, max_bytes=100))
     with pytest.raises(TicketNotFoundError, match="the limit is 100"):
         find_ticket(THREE, "0")
 
