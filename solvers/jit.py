@@ -7,27 +7,57 @@ What is kept is keyed by the kernel's own source file, so a constant that a kern
 With NUMBA_DISABLE_JIT=1 the same functions run in the interpreter, on numpy's scalars. Those warn where an integer
 wraps, and in the tests a warning is an error: that is how an overflow that machine code hides is found. Only what is
 meant to wrap is told apart, as a `modular_kernel`.
+
+Numba itself is loaded when the first kernel is called: a help text, a bad file or a small grid need not wait for it.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numpy as np
-from numba import config, njit
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def kernel(function: _Function) -> _Function:
     """Compile a function of numbers and arrays when it is first called."""
-    try:
-        return cast("_Function", njit(cache=True, nogil=True)(function))
-    except RuntimeError:
-        return cast("_Function", njit(nogil=True)(function))
+    return cast("_Function", _Kernel(function, modular=False))
 
 
 def modular_kernel(function: _Function) -> _Function:
     """Compile a function whose words wrap, modulo 2^64 and on purpose; in the interpreter, without a warning."""
-    return np.errstate(over="ignore")(function) if config.DISABLE_JIT else kernel(function)
+    return cast("_Function", _Kernel(function, modular=True))
+
+
+class _Kernel:
+    """A kernel before its first call."""
+
+    def __init__(self, function: Callable[..., Any], *, modular: bool) -> None:
+        functools.update_wrapper(self, function)
+        self._function, self._modular = function, modular
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._compiled(*arguments)
+
+    @functools.cached_property
+    def _compiled(self) -> Callable[..., Any]:
+        """The kernel as numba has it; all kernels of its module become theirs, for it may call them."""
+        names = self._function.__globals__
+        for name, value in list(names.items()):
+            if isinstance(value, _Kernel) and value is not self:
+                names[name] = value._dispatcher  # noqa: SLF001 - its own class
+        return self._dispatcher
+
+    @functools.cached_property
+    def _dispatcher(self) -> Callable[..., Any]:
+        from numba import config, njit  # noqa: PLC0415 - slow to load
+
+        if self._modular and config.DISABLE_JIT:
+            return np.errstate(over="ignore")(self._function)
+        try:
+            return cast("Callable[..., Any]", njit(cache=True, nogil=True)(self._function))
+        except RuntimeError:
+            return cast("Callable[..., Any]", njit(nogil=True)(self._function))

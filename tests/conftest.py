@@ -2,7 +2,7 @@
 
 How long one example takes depends on who else uses the machine. A job in the background may have been begun with
 SIGINT ignored, and all its processes with it. With NUMBA_DISABLE_JIT=1 kernels run in the interpreter, some thousand
-times slower: tests marked `compiled` cannot wait for that.
+times slower: tests marked `compiled` cannot wait for that, and a search that finds nothing ends sooner.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ import numba
 import pytest
 from hypothesis import settings
 
+from certify.proof import enumeration
+
+INTERPRETED_POINTS = 600
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
@@ -29,3 +32,11 @@ def _interrupts_that_arrive() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _searches_that_end() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        if numba.config.DISABLE_JIT:
+            patch.setattr(enumeration, "SEARCH_POINTS", INTERPRETED_POINTS)
+        yield

@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 
 import numpy as np
 
+from solvers.grid.kernel import Relation
 from solvers.grid.program import Layer, Opcode, Program
+from solvers.grid.relation import EQUAL, SAME_WINNER
 
 HALF = Fraction(1, 2)
 
@@ -69,25 +71,42 @@ def evaluate(program: Program, point: Sequence[int]) -> tuple[int, ...]:
     return tuple(values)
 
 
-def differ(left: Program, right: Program, point: Sequence[int]) -> bool:
-    left_values = [value << left.output_shift for value in evaluate(left, point)]
-    return left_values != [value << right.output_shift for value in evaluate(right, point)]
+def common_values(program: Program, point: Sequence[int]) -> list[int]:
+    return [value << program.output_shift for value in evaluate(program, point)]
+
+
+def gap(left: Program, right: Program, point: Sequence[int]) -> int:
+    """The largest |left - right| of an output on the common scale."""
+    values = zip(common_values(left, point), common_values(right, point), strict=True)
+    return max((abs(a - b) for a, b in values), default=0)
+
+
+def winner(values: Sequence[int]) -> int:
+    return min(range(len(values)), key=lambda index: (-values[index], index), default=0)
+
+
+def differ(left: Program, right: Program, point: Sequence[int], relation: Relation = EQUAL) -> bool:
+    """Whether the relation fails."""
+    if relation == SAME_WINNER:
+        return winner(common_values(left, point)) != winner(common_values(right, point))
+    return gap(left, right, point) > relation.bound
 
 
 def grid(low: Sequence[int], high: Sequence[int]) -> Iterator[tuple[int, ...]]:
     return itertools.product(*(range(a, b + 1) for a, b in zip(low, high, strict=True)))
 
 
-def sweep(
-    left: Program, right: Program, low: Sequence[int], high: Sequence[int]
-) -> tuple[int, tuple[int, ...] | None]:
-    """How many points were looked at, and the first that differs."""
-    count = 0
-    for point in grid(low, high):
+def look(
+    left: Program, right: Program, points: Iterable[tuple[int, ...]], relation: Relation = EQUAL
+) -> tuple[int, tuple[int, ...] | None, int]:
+    """How many points were looked at, the first on which the relation fails, and the largest gap so far."""
+    count = largest = 0
+    for point in points:
         count += 1
-        if differ(left, right, point):
-            return count, point
-    return count, None
+        largest = max(largest, gap(left, right, point))
+        if differ(left, right, point, relation):
+            return count, point, largest
+    return count, None, largest
 
 
 def layer(

@@ -87,6 +87,27 @@ class Witness:
     right: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class Stage:
+    """One step of the portfolio, and in words what it decided, simplified or left."""
+
+    name: str
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Maximum:
+    """How far two networks' outputs are apart, as integers on the common scale.
+
+    Attributes:
+        upper: no difference on the domain is larger; None where no bound was found.
+        seen: the largest difference that was met; equal to `upper` where that is the maximum itself.
+    """
+
+    upper: int | None
+    seen: int
+
+
 def replay(target: Network, other: Network, point: Sequence[int], relation: Relation = EQUAL) -> Witness:
     """Return the witness that a point is, evaluated in plain Python integers.
 

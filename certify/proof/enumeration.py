@@ -7,7 +7,7 @@ looked at in Python integers, where it is little enough.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import TypeAlias
@@ -17,7 +17,7 @@ import numpy as np
 from certify.errors import DisagreementError
 from certify.monitor import Monitor
 from certify.network.bounds import network_bounds
-from certify.network.compare import common_scale, same_values
+from certify.network.compare import common_scale, common_values
 from certify.network.evaluate import evaluate
 from certify.network.model import Dense, Network
 from certify.network.rounding import Q31_BITS, SIGNIFICANT_BITS, Rounding, Rule
@@ -32,12 +32,18 @@ from certify.network.steps import (
     Threshold,
     channels,
 )
+from certify.proof.claim import EQUAL, Relation, largest_difference
+from solvers.grid import relation as grid
+from solvers.grid.box import box_of
+from solvers.grid.kernel import Relation as GridRelation
 from solvers.grid.program import MAX_SHIFT, Layer, Opcode, Program
-from solvers.grid.search import find_difference, sample
+from solvers.grid.search import sample
 from solvers.grid.sweep import MAX_POINTS, SweepError, sweep
+from solvers.grid.witness import search
 
 SAFE_BITS = 62
-SEARCH_POINTS = 512
+SAMPLED_POINTS = 512
+SEARCH_POINTS = 2**15
 SEARCH_WORK = 2**30
 EXACT_WORK = 2**20
 SEARCH_SEED = 2508_11020
@@ -62,12 +68,29 @@ class Sweep:
     Attributes:
         points: how many points were visited, all of them where there is no difference.
         work: points times multiplications.
-        difference: a point on which outputs differ.
+        difference: a point on which the relation fails.
+        largest: the largest |left - right| of an output on the visited points, on the common scale.
     """
 
     points: int
     work: int
     difference: tuple[int, ...] | None
+    largest: int = 0
+
+
+@dataclass(frozen=True)
+class Search:
+    """Some points of a grid, looked at.
+
+    Attributes:
+        point: one on which the relation fails, or None where none was seen.
+        largest: the largest |left - right| of an output on the points looked at, on the common scale.
+        points: how many were looked at.
+    """
+
+    point: tuple[int, ...] | None
+    largest: int
+    points: int
 
 
 def sweep_work(target: Network, other: Network) -> int:
@@ -78,8 +101,8 @@ def sweep_work(target: Network, other: Network) -> int:
     return target.input.points() * max(1, _multiplications(target, other))
 
 
-def sweep_grid(target: Network, other: Network, workers: int, monitor: Monitor) -> Sweep:
-    """Compare two networks on every point of the target's box.
+def sweep_grid(target: Network, other: Network, workers: int, monitor: Monitor, relation: Relation = EQUAL) -> Sweep:
+    """Compare two networks on every point of the target's box, until the relation fails on one.
 
     Raises:
         TooWideError: int64 may not hold every number met, or not even the number of points, and the grid is too
@@ -87,59 +110,62 @@ def sweep_grid(target: Network, other: Network, workers: int, monitor: Monitor) 
         DisagreementError: another number of points was visited than the grid has.
     """
     work = sweep_work(target, other)
-    try:
-        points, difference = _sweep_compiled(target, other, workers, monitor)
-    except TooWideError:
-        if work > EXACT_WORK:
-            raise
-        points, difference = _sweep_exactly(target, other)
-    if difference is None and points != target.input.points():
+    if work <= EXACT_WORK:
+        swept = _look_exactly(target, other, _points(target), relation)
+    else:
+        swept = _sweep_compiled(target, other, workers, monitor, relation)
+    if swept.point is None and swept.points != target.input.points():
         # A count that wrapped, or a chunk left out, must never pass for the whole grid.
-        raise DisagreementError(f"the sweep visited {points} of {target.input.points()} points")
-    return Sweep(points, work, difference)
+        raise DisagreementError(f"the sweep visited {swept.points} of {target.input.points()} points")
+    return Sweep(swept.points, work, swept.point, swept.largest)
 
 
-def _sweep_compiled(
-    target: Network, other: Network, workers: int, monitor: Monitor
-) -> tuple[int, tuple[int, ...] | None]:
+def _sweep_compiled(target: Network, other: Network, workers: int, monitor: Monitor, relation: Relation) -> Search:
     if target.input.points() > MAX_POINTS:
         raise TooWideError(f"more points than 2^{MAX_POINTS.bit_length() - 1}")
     left, right = _programs(target, other)
+    box, wanted = target.input, _grid_relation(relation)
     try:
-        seen = sweep(left, right, target.input.low, target.input.high, workers, monitor.reach)
+        seen = sweep(left, right, box.low, box.high, workers, monitor.reach, wanted)
     except SweepError as error:
         raise DisagreementError(f"the sweep lost its way: {error}") from error
-    return seen.points, seen.difference
+    return Search(seen.difference, seen.largest, seen.points)
 
 
-def _sweep_exactly(target: Network, other: Network) -> tuple[int, tuple[int, ...] | None]:
-    """The same in Python integers, one point after the other."""
+def _points(target: Network) -> Iterator[tuple[int, ...]]:
     box = target.input
-    ranges = [range(low, high + 1) for low, high in zip(box.low, box.high, strict=True)]
-    visited = 0
-    for point in product(*ranges):
-        visited += 1
-        if _differ_at(target, other, point):
-            return visited, point
-    return visited, None
+    return product(*(range(low, high + 1) for low, high in zip(box.low, box.high, strict=True)))
 
 
-def _differ_at(target: Network, other: Network, point: tuple[int, ...]) -> bool:
+def _look_exactly(target: Network, other: Network, points: Iterable[tuple[int, ...]], relation: Relation) -> Search:
+    """Compare in Python integers, one point after the other, until the relation fails on one."""
     other = replace(other, input=target.input)
-    return not same_values(target, other, evaluate(target, point), evaluate(other, point))
+    visited = largest = 0
+    for point in points:
+        visited += 1
+        values = common_values(target, other, evaluate(target, point), evaluate(other, point))
+        largest = max(largest, largest_difference(*values))
+        if not relation.holds(*values):
+            return Search(point, largest, visited)
+    return Search(None, largest, visited)
 
 
-def search_difference(target: Network, other: Network) -> tuple[int, ...] | None:
-    """Return a point of the target's box on which the networks differ, if one of some hundred points is one."""
-    multiplications = max(1, _multiplications(target, other))
-    count = min(SEARCH_POINTS, SEARCH_WORK // multiplications)
-    points = sample(target.input.low, target.input.high, count, SEARCH_SEED)
+def _grid_relation(relation: Relation) -> GridRelation:
+    return grid.SAME_WINNER if relation.name == "argmax" else grid.within(relation.bound)
+
+
+def search_difference(target: Network, other: Network, relation: Relation = EQUAL) -> Search:
+    """Look for a point of the target's box on which the relation fails, on some thousand points."""
+    box, multiplications = target.input, max(1, _multiplications(target, other))
+    sampled = min(SAMPLED_POINTS, SEARCH_WORK // multiplications)
+    points = min(SEARCH_POINTS, SEARCH_WORK // multiplications)
     try:
-        found = find_difference(*_programs(target, other), points)
+        programs = _programs(target, other)
+        found = search(*programs, box_of(box.low, box.high), sampled, points, SEARCH_SEED, _grid_relation(relation))
     except TooWideError:
-        few = [tuple(point) for point in points[: max(1, EXACT_WORK // multiplications)].tolist()]
-        return next((point for point in few if _differ_at(target, other, point)), None)
-    return None if found is None else tuple(points[found].tolist())
+        few = sample(box.low, box.high, sampled, SEARCH_SEED)[: max(1, EXACT_WORK // multiplications)]
+        return _look_exactly(target, other, map(tuple, few.tolist()), relation)
+    return Search(found.point, found.largest, found.points)
 
 
 def _multiplications(target: Network, other: Network) -> int:
@@ -165,7 +191,8 @@ def program(network: Network, output_shift: int = 0) -> Program:
     largest = max(largest, max(map(abs, (*bounds[-1].output_low, *bounds[-1].output_high))) << output_shift)
     if largest >= 1 << SAFE_BITS:
         raise TooWideError(f"numbers of up to {largest.bit_length()} bits, the sweep holds {SAFE_BITS}")
-    return Program(network.input.features, tuple(_layer(layer) for layer in network.layers), output_shift)
+    layers = tuple(_layer(layer) for layer in network.layers)
+    return Program(network.input.features, layers, output_shift, largest.bit_length())
 
 
 def _layer(layer: Dense) -> Layer:

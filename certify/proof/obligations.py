@@ -38,6 +38,7 @@ from certify.network.steps import RequantizeQ31, Step, apply_steps
 from certify.proof.structure import Pair
 
 Kind: TypeAlias = Literal["range", "relu", "weight", "bias", "steps"]
+QuestionKind: TypeAlias = Kind | Literal["neuron", "network", "curve", "sum", "unit", "output"]
 KINDS: tuple[Kind, ...] = ("range", "relu", "weight", "bias", "steps")
 Range: TypeAlias = tuple[int, int]
 
@@ -245,7 +246,7 @@ class Count:
     sha256: str
 
 
-def digest(listed: Sequence[PairObligations]) -> dict[Kind, Count]:
+def digest(listed: Sequence[PairObligations]) -> dict[QuestionKind, Count]:
     """Return count and digest of every kind, over all pairs in order.
 
     What is hashed for each pair is a line of canonical JSON with the pair's index, scales, boxes, constants and

@@ -1,10 +1,10 @@
-"""The prover: do two networks have equal values on every grid point of the target's box?
+"""The prover: does a relation hold between two networks on every grid point of the target's box?
 
 Ways to know, kept apart and held against each other:
-- the decomposition of docs/proof.md, conditions 0 to 5, every obligation refuted by z3: it proves;
-- formulas over whole neurons and small whole networks: they check that the decomposition composes;
-- a sweep of the whole grid, where points times multiplications stay under a bound: it proves or refutes;
-- a search over some points, where the grid is too large: it refutes.
+- for a ticket of Theorem 1, the decomposition of docs/proof.md, conditions 0 to 5, every obligation refuted by z3: it
+  proves; formulas over whole neurons and small whole networks check that it composes; a sweep of the whole grid,
+  where points times multiplications stay under a bound, or a search over some points, must agree;
+- for any other pair, and where that does not hold, the steps of `portfolio`.
 
 What ran must agree, or the run stops with a DisagreementError. An obligation that fails refutes nothing, and only a
 point that differs in plain Python integers makes `refuted`.
@@ -12,6 +12,7 @@ point that differs in plain Python integers makes `refuted`.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
@@ -21,9 +22,11 @@ from certify.monitor import Monitor
 from certify.network.compare import check_comparable
 from certify.network.model import Network
 from certify.proof import composition
-from certify.proof.claim import EQUAL, Claim, Relation, Verdict, Witness, replay
+from certify.proof.claim import EQUAL, Claim, Maximum, Relation, Stage, Verdict, Witness, replay
 from certify.proof.enumeration import Sweep, TooWideError, search_difference, sweep_grid, sweep_work
-from certify.proof.obligations import Count, Kind, PairObligations, digest, obligations
+from certify.proof.obligations import Count, PairObligations, QuestionKind, digest, obligations
+from certify.proof.portfolio import Decision, decide
+from certify.proof.questions import Question
 from certify.proof.refutation import Unproved, tasks
 from certify.proof.structure import NotApplicableError, Pair, pair_up
 from solvers.smt import session
@@ -69,27 +72,6 @@ class Composition:
 
 
 @dataclass(frozen=True)
-class Stage:
-    """One step of the portfolio, and in words what it decided, simplified or left."""
-
-    name: str
-    outcome: str
-
-
-@dataclass(frozen=True)
-class Maximum:
-    """How far two networks' outputs are apart, as integers on the common scale.
-
-    Attributes:
-        upper: no difference on the domain is larger; None where no bound was found.
-        seen: the largest difference that was met; equal to `upper` where that is the maximum itself.
-    """
-
-    upper: int | None
-    seen: int
-
-
-@dataclass(frozen=True)
 class Proof:
     """A verdict and how it was reached.
 
@@ -98,24 +80,26 @@ class Proof:
         claim: that both networks are equal on the target's whole box.
         strategy: what proved it; None unless proved.
         reason: why it is not proved; empty when it is.
-        obligations: of the decomposition, by kind; empty where it does not apply.
+        obligations: by kind, of what proved it; of the decomposition where it was tried and nothing was proved.
         composition: what was checked besides.
         sweep: the sweep, where one ran.
         witness: for `refuted`.
         portfolio: the steps that ran, in their order.
         maximum: for the relation `within`.
+        questions: of merging, the obligations one by one; the decomposition's follow from the networks.
     """
 
     verdict: Verdict
     claim: Claim
     strategy: Strategy | None = None
     reason: str = ""
-    obligations: Mapping[Kind, Count] = field(default_factory=dict)
+    obligations: Mapping[QuestionKind, Count] = field(default_factory=dict)
     composition: Composition = Composition()
     sweep: Sweep | None = None
     witness: Witness | None = None
     portfolio: tuple[Stage, ...] = ()
     maximum: Maximum | None = None
+    questions: tuple[Question, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -124,7 +108,7 @@ class _Decomposition:
 
     reason: str
     pairs: tuple[Pair, ...] = ()
-    obligations: Mapping[Kind, Count] = field(default_factory=dict)
+    obligations: Mapping[QuestionKind, Count] = field(default_factory=dict)
 
     @property
     def holds(self) -> bool:
@@ -159,35 +143,68 @@ def prove(
     check_comparable(target, ticket)
     budget, monitor = budget or Budget(), monitor or Monitor()
     ticket = replace(ticket, input=target.input)
-    decomposition = _decompose(target, ticket, budget, run, monitor)
-    composed = _compose(target, ticket, decomposition, budget, monitor) if decomposition.holds else Composition()
-    swept, too_large = _sweep(target, ticket, budget, workers, monitor)
-    witness = _witness(target, ticket, swept, monitor)
-    if witness is not None and decomposition.holds:
-        raise DisagreementError(f"the decomposition proves what {witness.input} refutes")
-    verdict, strategy, reason = _decide(decomposition, swept, witness, too_large)
+    decomposition = _Decomposition("the decomposition is for equality")
+    if relation == EQUAL:
+        decomposition = _decompose(target, ticket, budget, run, monitor)
+    if decomposition.holds:
+        return _prove_by_decomposition(target, ticket, decomposition, budget, workers, monitor)
+    decision = decide(
+        target,
+        ticket,
+        relation,
+        sweep_budget=budget.sweep_work,
+        rlimit=budget.remainder_rlimit,
+        workers=workers,
+        monitor=monitor,
+    )
+    verdict, strategy, reason = _verdict(decomposition, decision)
     return Proof(
         verdict=verdict,
         claim=Claim.of(target, relation),
         strategy=strategy,
         reason=reason,
-        obligations=decomposition.obligations,
-        composition=composed,
-        sweep=swept,
-        witness=witness,
+        obligations=decision.obligations if decision.merged else decomposition.obligations,
+        sweep=decision.swept,
+        witness=decision.witness,
+        portfolio=decision.stages,
+        maximum=decision.maximum if relation.name == "within" else None,
+        questions=decision.questions,
     )
 
 
-def _decide(
-    decomposition: _Decomposition, swept: Sweep | None, witness: Witness | None, too_large: str
-) -> tuple[Verdict, Strategy | None, str]:
-    if witness is not None:
-        return Verdict.REFUTED, None, f"the networks differ at {_shorten(witness.input)}"
-    if decomposition.holds:
-        return Verdict.PROVED, "decomposition", ""
-    if swept is not None:
-        return Verdict.PROVED, "sweep", ""
-    return Verdict.UNDECIDED, None, f"{decomposition.reason}; no witness was found; {too_large}"
+def _prove_by_decomposition(
+    target: Network,
+    ticket: Network,
+    decomposition: _Decomposition,
+    budget: Budget,
+    workers: int,
+    monitor: Monitor,
+) -> Proof:
+    """Check besides what conditions 0 to 5 have proved.
+
+    Raises:
+        DisagreementError: something finds a difference.
+    """
+    composed = _compose(target, ticket, decomposition, budget, monitor)
+    swept, point = _look(target, ticket, budget, workers, monitor)
+    if point is not None:
+        raise DisagreementError(f"the decomposition proves what {replay(target, ticket, point).input} refutes")
+    return Proof(
+        verdict=Verdict.PROVED,
+        claim=Claim.of(target),
+        strategy="decomposition",
+        obligations=decomposition.obligations,
+        composition=composed,
+        sweep=swept,
+    )
+
+
+def _verdict(decomposition: _Decomposition, decision: Decision) -> tuple[Verdict, Strategy | None, str]:
+    if decision.witness is not None:
+        return Verdict.REFUTED, None, f"the networks differ at {_shorten(decision.witness.input)}"
+    if decision.proved:
+        return Verdict.PROVED, "merging" if decision.merged else "sweep", ""
+    return Verdict.UNDECIDED, None, "; ".join([decomposition.reason, *decision.left])
 
 
 def _decompose(target: Network, ticket: Network, budget: Budget, run: Run, monitor: Monitor) -> _Decomposition:
@@ -257,28 +274,16 @@ def _check_not_satisfied(outcome: Outcome, what: str) -> None:
         raise DisagreementError(f"{what}: z3 finds what is proved equal to differ at {dict(outcome.model)}")
 
 
-def _sweep(
+def _look(
     target: Network, ticket: Network, budget: Budget, workers: int, monitor: Monitor
-) -> tuple[Sweep | None, str]:
-    """Return the sweep, or why there is none."""
-    work = sweep_work(target, ticket)
-    if work > budget.sweep_work:
-        return None, f"the grid is too large to sweep (2^{work.bit_length() - 1} multiplications or more)"
-    with monitor.phase("sweep", target.input.points()):
-        try:
-            return sweep_grid(target, ticket, workers, monitor), ""
-        except TooWideError as error:
-            return None, f"the grid cannot be swept: {error}"
-
-
-def _witness(target: Network, ticket: Network, swept: Sweep | None, monitor: Monitor) -> Witness | None:
-    """Return a replayed witness from the sweep, or from a search where none ran."""
-    if swept is not None:
-        point = swept.difference
-    else:
-        with monitor.phase("search"):
-            point = search_difference(target, ticket)
-    return None if point is None else replay(target, ticket, point)
+) -> tuple[Sweep | None, tuple[int, ...] | None]:
+    """Sweep the grid, or search it where it is too large: return the sweep, and a point that differs."""
+    if sweep_work(target, ticket) <= budget.sweep_work:
+        with monitor.phase("sweep", target.input.points()), contextlib.suppress(TooWideError):
+            swept = sweep_grid(target, ticket, workers, monitor)
+            return swept, swept.difference
+    with monitor.phase("search"):
+        return None, search_difference(target, ticket).point
 
 
 def _shorten(point: Sequence[int]) -> str:

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from certify.network.model import Network
 from certify.proof import composition, formulas
 from certify.proof.formulas import Products
-from certify.proof.obligations import Kind, PairObligations, StepsObligation, WeightObligations
+from certify.proof.obligations import KINDS, PairObligations, QuestionKind, StepsObligation, WeightObligations
 from certify.proof.refutation import (
     SPLIT,
     bias_name,
@@ -31,8 +31,8 @@ from solvers.smt.session import Answer
 from solvers.smt.smtlib import commands
 from solvers.smt.vocabulary import Formula, Vocabulary
 
-QuestionKind: TypeAlias = Kind | Literal["neuron", "network"]
-OBLIGATION_KINDS: tuple[QuestionKind, ...] = ("range", "relu", "weight", "bias", "steps")
+Write: TypeAlias = Callable[[Vocabulary], Sequence[Formula]]
+OBLIGATION_KINDS: tuple[QuestionKind, ...] = (*KINDS, "curve", "sum", "unit", "output")
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,8 @@ class Question:
     """Something to ask a solver.
 
     Attributes:
-        kind: of the obligation, or `neuron` or `network` for what is checked besides.
+        kind: of the obligation, or `neuron` or `network` for what is checked besides; `range`, `curve`, `sum`, `unit`
+            or `output` for a fact that merging rests on.
         name: for people.
         expected: `unsat`, or `sat` for a range.
         write: returns the formulas, in any vocabulary.
@@ -49,7 +50,7 @@ class Question:
     kind: QuestionKind
     name: str
     expected: Answer
-    write: Callable[[Vocabulary], Sequence[Formula]]
+    write: Write
 
     def text(self) -> str:
         """Return the question as SMT-LIB commands."""

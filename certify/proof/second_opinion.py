@@ -21,12 +21,11 @@ from certify.errors import DisagreementError
 from certify.monitor import Monitor
 from certify.network.model import Network
 from certify.proof import composition
-from certify.proof.obligations import Count, Kind, digest, obligations
+from certify.proof.obligations import Count, QuestionKind, digest, obligations
 from certify.proof.prover import Run
 from certify.proof.questions import (
     OBLIGATION_KINDS,
     Question,
-    QuestionKind,
     composition_questions,
     count,
     obligation_questions,
@@ -103,7 +102,7 @@ class SolversDisagreeError(DisagreementError):
 def ask_again(
     target: Network,
     ticket: Network,
-    proved: Mapping[Kind, Count],
+    proved: Mapping[QuestionKind, Count],
     run: Run,
     *,
     take_proof: TakeProof | None = None,
@@ -132,6 +131,19 @@ def ask_again(
     with monitor.phase(SOLVER, sum(map(count, listed)) + besides):
         asked = (question for item in listed for question in obligation_questions(item))
         return _ask(_chain(asked, composition_questions(target, ticket, pairs)), run, take_proof, monitor)
+
+
+def ask_again_of_merging(
+    questions: Sequence[Question],
+    run: Run,
+    *,
+    take_proof: TakeProof | None = None,
+    monitor: Monitor | None = None,
+) -> SecondOpinion:
+    """Put the questions of a proof by merging to cvc5; arguments and errors as for `ask_again`."""
+    monitor = monitor or Monitor()
+    with monitor.phase(SOLVER, len(questions)):
+        return _ask(iter(questions), run, take_proof, monitor)
 
 
 def _chain(*parts: Iterator[Question]) -> Iterator[Question]:

@@ -42,11 +42,15 @@ class Box:
 
     def point(self, index: int) -> tuple[int, ...]:
         """Return the point of that number, 0 ≤ index < points."""
-        reversed_point = []
-        for low, size in zip(reversed(self.low), reversed(self.sizes), strict=True):
-            index, digit = divmod(index, size)
-            reversed_point.append(low + digit)
-        return tuple(reversed(reversed_point))
+        return tuple(low + digit for low, digit in zip(self.low, self.digits(index), strict=True))
+
+    def digits(self, number: int) -> tuple[int, ...]:
+        """Return number modulo points in the mixed radix of `sizes`, the last feature's digit the lowest."""
+        reversed_digits = []
+        for size in reversed(self.sizes):
+            number, digit = divmod(number, size)
+            reversed_digits.append(digit)
+        return tuple(reversed(reversed_digits))
 
 
 def box_of(low: Sequence[int], high: Sequence[int], features: int | None = None) -> Box:

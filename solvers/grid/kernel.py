@@ -1,22 +1,23 @@
 """The compiled kernels: two programs on many points, until one point tells them apart.
 
-A program arrives as a straight line (`flat.py` writes it): its values are numbered nodes, the inputs first, then
-the constants of all layers, then the rows of all layers in order, so that a row reads only nodes before its own.
-There are no layers left and no opcodes: each step is a row of numbers of one of four kinds.
+Programs arrive as one straight line (`flat.py` writes it): their values are numbered nodes, the inputs first, which
+they share, then the constants of all layers, then the rows of all layers in order, so that a row reads only nodes
+before its own. There are no layers left and no opcodes: each step is a row of numbers of one of four kinds.
 
-Points are evaluated LANES at a time. The work array is int64[nodes, LANES], and every innermost loop runs over
-the lanes of one node with the same weight or step, which is the form that compilers turn into vector instructions.
-Lanes beyond the last point repeat some point of the same set, so nothing is computed that could not be asked for.
+Many points are evaluated at a time. The work array is [nodes, lanes], and every innermost loop runs over
+the lanes of one node with the same weights or step, which is the form that compilers turn into vector instructions.
+What these loops wait for is memory, so a row takes four entries at a time; and where every number met is known to
+fit 32 bits, the lanes are int32, of which a vector holds twice as many. A kernel is compiled for each kind it meets.
 
-Array bounds and int64 ranges are not checked here: the shapes are by `Layer` and `Program`, the box by the
+Array bounds and the ranges of numbers are not checked here: the shapes are by `Layer` and `Program`, the box by the
 wrappers in `sweep.py` and `search.py`, and the ranges by whoever made the programs (`program.py`). What the
-kernels read, LANES and the step codes stand in this file because numba's cache on disk is keyed by it: were
+kernels read, such as the step codes, stands in this file because numba's cache on disk is keyed by it: were
 they elsewhere, a change of them would leave stale machine code behind.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,49 +25,77 @@ from numpy.typing import NDArray
 from solvers.jit import kernel
 
 Int64Array = NDArray[np.int64]
+Lanes: TypeAlias = NDArray[np.int32 | np.int64]
 
-LANES = 64
 ROUND = 0
 CLAMP = 1
 MULTIPLY = 2
 SIGNIFICANT = 3
+WITHIN = 0
+ARGMAX = 1
+
+
+class Relation(NamedTuple):
+    """What two output vectors have to be to each other, both on the common scale.
+
+    Attributes:
+        kind: WITHIN: no output differs by more than `bound`; ARGMAX: the largest output has the same index, the
+            lowest one where several are the largest.
+        bound: 0 to 2^63 - 1; 0 for ARGMAX.
+    """
+
+    kind: int
+    bound: int
 
 
 class Flat(NamedTuple):
-    """A program as a straight line; node first_row + r is computed by row r.
+    """Programs as a straight line; node first_row + r is computed by row r.
 
     Attributes:
         start: int64[rows + 1]; row r sums the entries start[r] to start[r + 1].
         nodes: int64[entries]: the node that an entry reads.
-        weights: int64[entries].
-        bias: int64[rows].
+        weights: [entries], int32 or int64 as the lanes are.
+        bias: [rows], likewise.
         steps_from, steps_to: int64[rows]; row r runs the steps steps_from[r] to steps_to[r].
-        steps: int64[steps, 6], a kind and its numbers, 0 where it has fewer: CLAMP, low, high; MULTIPLY, factor;
-            SIGNIFICANT, bits, half-even; or ROUND, shift, addend, odd, negative, zero_point, which is
+        steps: [steps, 6] as the lanes are, a kind and its numbers, 0 where it has fewer: CLAMP, low, high; MULTIPLY,
+            factor; SIGNIFICANT, bits, half-even; or ROUND, shift, addend, odd, negative, zero_point, which is
             ((x + addend + ((x >> shift) & odd) + ((x >> 63) & negative)) >> shift) + zero_point.
-        constants: int64[constants]: what the nodes inputs to first_row hold.
+        constants: [constants] as the lanes are: what the nodes inputs to first_row hold.
         inputs: how many nodes are a point's.
         first_row: the first computed node.
-        first_output: the first of the nodes that are outputs; they are the last ones.
-        output_shift: the outputs are shifted left by it before they are compared.
+        outputs: int64[programs, outputs]: the nodes that are each program's outputs.
+        output_shifts: int64[programs]: a program's outputs are shifted left by it before they are compared.
     """
 
     start: Int64Array
     nodes: Int64Array
-    weights: Int64Array
-    bias: Int64Array
+    weights: Lanes
+    bias: Lanes
     steps_from: Int64Array
     steps_to: Int64Array
-    steps: Int64Array
-    constants: Int64Array
+    steps: Lanes
+    constants: Lanes
     inputs: int
     first_row: int
-    first_output: int
-    output_shift: int
+    outputs: Int64Array
+    output_shifts: Int64Array
+
+
+class Grid(NamedTuple):
+    """A box, for walking it in strides.
+
+    Attributes:
+        low, high: int64[features], two opposite corners.
+        stride: int64[features]: the number of lanes in the mixed radix of the box's sizes, the lowest digit last.
+    """
+
+    low: Int64Array
+    high: Int64Array
+    stride: Int64Array
 
 
 @kernel
-def _round_significant(x: int, bits: int) -> int:
+def _round_significant(x: np.int64, bits: np.int64) -> np.int64:
     """Return x rounded half-even to so many significant bits."""
     excess = 0
     while abs(x) >> excess >= 1 << bits:
@@ -78,136 +107,156 @@ def _round_significant(x: int, bits: int) -> int:
 
 
 @kernel
-def _run_step(steps: Int64Array, step: int, work: Int64Array, node: int) -> None:
+def _run_step(steps: Lanes, step: int, work: Lanes, node: int, lanes: int) -> None:
     """Replace the lanes of one node by what one step makes of them."""
     if steps[step, 0] == CLAMP:
         low, high = steps[step, 1], steps[step, 2]
-        for lane in range(LANES):
+        for lane in range(lanes):
             work[node, lane] = min(max(work[node, lane], low), high)
     elif steps[step, 0] == MULTIPLY:
         factor = steps[step, 1]
-        for lane in range(LANES):
+        for lane in range(lanes):
             work[node, lane] *= factor
     elif steps[step, 0] == SIGNIFICANT:
-        bits = steps[step, 1]
-        for lane in range(LANES):
-            work[node, lane] = _round_significant(work[node, lane], bits)
-    else:
-        shift, addend, odd = steps[step, 1], steps[step, 2], steps[step, 3]
-        negative, zero_point = steps[step, 4], steps[step, 5]
-        for lane in range(LANES):
-            x = work[node, lane]
-            x += addend + ((x >> shift) & odd) + ((x >> 63) & negative)
-            work[node, lane] = (x >> shift) + zero_point
-
-
-@kernel
-def evaluate(flat: Flat, work: Int64Array) -> None:
-    """Compute every row's node in `work` (int64[nodes, LANES]) from its inputs and constants, in place."""
-    for row in range(flat.bias.size):
-        node = flat.first_row + row
-        bias = flat.bias[row]
-        for lane in range(LANES):
-            work[node, lane] = bias
-        for entry in range(flat.start[row], flat.start[row + 1]):
-            read, weight = flat.nodes[entry], flat.weights[entry]
-            for lane in range(LANES):
-                work[node, lane] += weight * work[read, lane]
-        for step in range(flat.steps_from[row], flat.steps_to[row]):
-            _run_step(flat.steps, step, work, node)
-
-
-@kernel
-def _first_difference(left: Flat, left_work: Int64Array, right: Flat, right_work: Int64Array, lanes: int) -> int:
-    """Evaluate both and return the first of the lanes 0..lanes on which outputs differ, or `lanes`."""
-    evaluate(left, left_work)
-    evaluate(right, right_work)
-    first = lanes
-    for output in range(left_work.shape[0] - left.first_output):
-        left_node, right_node = left.first_output + output, right.first_output + output
+        bits = np.int64(steps[step, 1])
         for lane in range(lanes):
-            left_value = left_work[left_node, lane] << left.output_shift
-            right_value = right_work[right_node, lane] << right.output_shift
-            if left_value != right_value:
-                first = min(first, lane)
-    return first
+            work[node, lane] = _round_significant(np.int64(work[node, lane]), bits)
+    else:
+        shift, addend, odd = np.int64(steps[step, 1]), steps[step, 2], steps[step, 3]
+        negative, zero_point = steps[step, 4], steps[step, 5]
+        if odd != 0 or negative != 0:
+            for lane in range(lanes):
+                x = np.int64(work[node, lane])
+                work[node, lane] = x + (((x >> shift) & odd) + ((x >> 63) & negative))
+        for lane in range(lanes):
+            work[node, lane] = ((np.int64(work[node, lane]) + addend) >> shift) + zero_point
 
 
 @kernel
-def _take_points(
-    left_work: Int64Array,
-    right_work: Int64Array,
-    low: Int64Array,
-    high: Int64Array,
-    point: Int64Array,
-    wanted: int,
-) -> int:
-    """Write the next points of the box, from `point` on, into both inputs; return how many, at most `wanted`."""
-    lanes = 0
-    for lane in range(LANES):
-        for feature in range(point.size):
-            left_work[feature, lane] = point[feature]
-            right_work[feature, lane] = point[feature]
-        if lanes < wanted:
-            lanes += 1
-            feature = point.size - 1
-            while feature >= 0 and point[feature] == high[feature]:
-                point[feature] = low[feature]
-                feature -= 1
-            if feature >= 0:
-                point[feature] += 1
-    return lanes
+def _accumulate(flat: Flat, row: int, work: Lanes, lanes: int) -> None:
+    """Sum a row's bias and entries in its node."""
+    node, end = flat.first_row + row, flat.start[row + 1]
+    weights, nodes, bias = flat.weights, flat.nodes, flat.bias[row]
+    for lane in range(lanes):
+        work[node, lane] = bias
+    entry = flat.start[row]
+    while entry + 4 <= end:
+        a, b, c, d = weights[entry], weights[entry + 1], weights[entry + 2], weights[entry + 3]
+        first, second, third, fourth = nodes[entry], nodes[entry + 1], nodes[entry + 2], nodes[entry + 3]
+        for lane in range(lanes):
+            some = a * work[first, lane] + b * work[second, lane]
+            work[node, lane] += some + (c * work[third, lane] + d * work[fourth, lane])
+        entry += 4
+    while entry < end:
+        weight, read = weights[entry], nodes[entry]
+        for lane in range(lanes):
+            work[node, lane] += weight * work[read, lane]
+        entry += 1
+
+
+@kernel
+def evaluate(flat: Flat, work: Lanes, lanes: int) -> None:
+    """Compute every row's node in the first `lanes` lanes of `work` from its inputs and constants, in place."""
+    for row in range(flat.bias.size):
+        _accumulate(flat, row, work, lanes)
+        for step in range(flat.steps_from[row], flat.steps_to[row]):
+            _run_step(flat.steps, step, work, flat.first_row + row, lanes)
+
+
+@kernel
+def _write_gaps(flat: Flat, work: Lanes, gaps: Int64Array, lanes: int) -> int:
+    """Write each lane's largest |left - right| over the outputs into `gaps` and return the largest of all."""
+    left_shift, right_shift = flat.output_shifts[0], flat.output_shifts[1]
+    for lane in range(lanes):
+        gaps[lane] = 0
+    for output in range(flat.outputs.shape[1]):
+        left, right = flat.outputs[0, output], flat.outputs[1, output]
+        for lane in range(lanes):
+            gap = (np.int64(work[left, lane]) << left_shift) - (np.int64(work[right, lane]) << right_shift)
+            gaps[lane] = max(gaps[lane], abs(gap))
+    largest = 0
+    for lane in range(lanes):
+        largest = max(largest, gaps[lane])
+    return largest
+
+
+@kernel
+def _winner(nodes: Int64Array, work: Lanes, lane: int) -> int:
+    """Return which of the nodes holds a lane's largest number, the first one of several."""
+    winner = 0
+    for output in range(1, nodes.size):
+        if work[nodes[output], lane] > work[nodes[winner], lane]:
+            winner = output
+    return winner
+
+
+@kernel
+def _first_failing(flat: Flat, work: Lanes, relation: Relation, gaps: Int64Array, lanes: int) -> tuple[int, int]:
+    """Return the first lane on which the relation fails, or `lanes`, and the largest gap of the lanes up to it."""
+    largest = 0
+    for lane in range(lanes):
+        largest = max(largest, gaps[lane])
+        if relation.kind == WITHIN:
+            fails = gaps[lane] > relation.bound
+        else:
+            fails = _winner(flat.outputs[0], work, lane) != _winner(flat.outputs[1], work, lane)
+        if fails:
+            return lane, largest
+    return lanes, largest
+
+
+@kernel
+def _advance(grid: Grid, work: Lanes, carry: Int64Array) -> None:
+    """Replace every lane's point by the one a stride further on; after the last point of the box comes its first.
+
+    A stride is added in mixed radix, one feature of all lanes after the other; no sum leaves the lanes' type.
+    """
+    carries = False
+    for lane in range(carry.size):
+        carry[lane] = 0
+    for feature in range(grid.low.size - 1, -1, -1):
+        low, stride = grid.low[feature], grid.stride[feature]
+        if stride == 0 and not carries:
+            continue
+        last, carries = grid.high[feature] - stride, False
+        for lane in range(carry.size):
+            x, carried = np.int64(work[feature, lane]), carry[lane]
+            beyond = x > last or (x == last and carried == 1)
+            work[feature, lane] = low + (x - last - 1 + carried) if beyond else x + stride + carried
+            carry[lane] = 1 if beyond else 0
+            carries = carries or beyond
 
 
 @kernel
 def compare_grid(
-    left: Flat,
-    left_work: Int64Array,
-    right: Flat,
-    right_work: Int64Array,
-    low: Int64Array,
-    high: Int64Array,
-    point: Int64Array,
-    count: int,
-) -> tuple[int, int]:
-    """Compare on `count` points of a box from `point` on, in mixed radix order, the last feature fastest.
+    flat: Flat, work: Lanes, relation: Relation, scratch: Int64Array, grid: Grid, count: int
+) -> tuple[int, int, int]:
+    """Compare two programs on `count` points of a box, in mixed radix order, the last feature fastest.
 
     Args:
-        left: the one program.
-        left_work: int64[left's nodes, LANES] with its constants filled in.
-        right: the other program.
-        right_work: int64[right's nodes, LANES], likewise.
-        low: int64[features], a corner of the box.
-        high: int64[features], the opposite corner.
-        point: int64[features]: where to begin; moved on by one for every point taken.
-        count: how many points to visit.
+        flat: both programs.
+        work: [nodes, lanes] with its constants filled in and the first points as its inputs, `count` of them or as
+            many as there are lanes.
+        relation: what has to hold between their outputs.
+        scratch: int64[lanes], overwritten.
+        grid: the box, its stride as many points as there are lanes.
+        count: how many points to visit, from 1 to as many as there are from the first on.
 
     Returns:
-        (visited, lane): how many points were compared, the differing one included, and the lane that holds the
-        differing point in both work arrays, or -1.
+        (visited, lane, largest): how many points were compared, the first one on which the relation fails included;
+        the lane that holds this one, or -1; the largest |left - right| on those points.
     """
-    visited = 0
-    while visited < count:
-        lanes = _take_points(left_work, right_work, low, high, point, count - visited)
-        lane = _first_difference(left, left_work, right, right_work, lanes)
+    visited = largest = 0
+    while True:
+        lanes = min(work.shape[1], count - visited)
+        evaluate(flat, work, lanes)
+        lane, gap = lanes, _write_gaps(flat, work, scratch, lanes)
+        if relation.kind == ARGMAX or gap > relation.bound:
+            lane, gap = _first_failing(flat, work, relation, scratch, lanes)
+        largest = max(largest, gap)
         if lane < lanes:
-            return visited + lane + 1, lane
+            return visited + lane + 1, lane, largest
         visited += lanes
-    return visited, -1
-
-
-@kernel
-def compare_points(left: Flat, left_work: Int64Array, right: Flat, right_work: Int64Array, points: Int64Array) -> int:
-    """Compare on int64[n, features] points and return the index of the first that differs, or -1."""
-    count, features = points.shape
-    for first in range(0, count, LANES):
-        lanes = min(LANES, count - first)
-        for lane in range(LANES):
-            for feature in range(features):
-                value = points[first + min(lane, lanes - 1), feature]
-                left_work[feature, lane] = value
-                right_work[feature, lane] = value
-        found: int = _first_difference(left, left_work, right, right_work, lanes)
-        if found < lanes:
-            return first + found
-    return -1
+        if visited == count:
+            return visited, -1, largest
+        _advance(grid, work, scratch)

@@ -4,9 +4,10 @@ A program is a chain of layers. A layer appends its constants to the values it i
 compressed sparse rows, adds its bias, and runs steps on every accumulator, the same on all rows or others on each.
 All numbers are int64.
 
-Not checked here: that no product, sum, addend or step leaves int64 on the points that a program is run on. The
-caller guarantees it (`certify.proof` does, with interval bounds in Python integers); a program for which it does
-not hold wraps silently.
+Not checked here: that no product, sum, addend or step leaves int64 on the points that a program is run on, or the
+`bits` that it names, and that outputs on the common scale are below 2^62 in magnitude, so that the difference of two
+of them fits. The caller guarantees it (`certify.proof` does, with interval bounds in Python integers); a program for
+which it does not hold wraps silently.
 """
 
 from __future__ import annotations
@@ -129,20 +130,25 @@ class Program:
         layers: at least one; the first meets the point, each other one the layer before it.
         output_shift: the outputs are shifted left by it before they are compared, which brings two networks of
             different precision to a common scale.
+        bits: every number met, the point's own and the shifted outputs included, is below 2^bits in magnitude.
 
     Raises:
-        ValueError: no layer, a negative number of inputs, a shift outside 0..62, or a column that a layer lacks.
+        ValueError: no layer, a negative number of inputs, a shift outside 0..62, bits outside 0..63, or a column
+            that a layer lacks.
     """
 
     inputs: int
     layers: tuple[Layer, ...]
     output_shift: int
+    bits: int = 63
 
     def __post_init__(self) -> None:
         if self.inputs < 0 or not self.layers:
             raise ValueError(f"expected inputs and layers, found {self.inputs} and {len(self.layers)}")
         if not 0 <= self.output_shift <= MAX_SHIFT:
             raise ValueError(f"output_shift: expected 0 to {MAX_SHIFT}, found {self.output_shift}")
+        if not 0 <= self.bits <= 63:
+            raise ValueError(f"bits: expected 0 to 63, found {self.bits}")
         given = self.inputs
         for index, layer in enumerate(self.layers):
             width = given + len(layer.constants)

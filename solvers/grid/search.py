@@ -1,4 +1,4 @@
-"""Looking for a difference where a grid is too large to be swept: chosen points, then random ones.
+"""Chosen and random points of a box, and what programs make of points.
 
 Random points come from splitmix64 (Steele, Lea and Flood, OOPSLA 2014) used as a counter-based generator: word i
 depends on the seed and on i alone. A word x becomes an offset of 0..size-1 as floor(x·size / 2^64). All of it is
@@ -14,31 +14,10 @@ from numpy.typing import NDArray
 
 from solvers.grid import kernel
 from solvers.grid.box import Box, box_of
-from solvers.grid.flat import check_comparable, flatten, points_per_chunk, work_array
+from solvers.grid.flat import check_fits, flatten, lane_type, work_array
 from solvers.grid.program import Int64Array, Program
 
 Words = NDArray[np.uint64]
-
-
-def find_difference(left: Program, right: Program, points: Int64Array) -> int | None:
-    """Return the index of the first of int64[n, inputs] points on which outputs differ, or None.
-
-    That no value leaves int64 on these points is not checked here; `program.py` says who does.
-
-    Raises:
-        ValueError: programs that cannot be compared, or points of another shape or dtype.
-    """
-    check_comparable(left, right)
-    _check_points(left, points)
-    left_flat, right_flat = flatten(left), flatten(right)
-    left_work, right_work = work_array(left_flat), work_array(right_flat)
-    size = points_per_chunk(left_flat, right_flat)
-    for first in range(0, len(points), size):
-        chunk = points[first : first + size].copy(order="C")
-        index = kernel.compare_points(left_flat, left_work, right_flat, right_work, chunk)
-        if index >= 0:
-            return first + int(index)
-    return None
 
 
 def activations(program: Program, points: Int64Array) -> Int64Array:
@@ -47,25 +26,31 @@ def activations(program: Program, points: Int64Array) -> Int64Array:
     That no value leaves int64 on these points is not checked here; `program.py` says who does.
 
     Raises:
-        ValueError: points of another shape or dtype.
+        ValueError: points of another shape or dtype, or beyond the program's bits.
     """
-    _check_points(program, points)
-    flat = flatten(program)
+    check_points((program,), points)
+    flat = flatten((program,))
     work = work_array(flat)
     found = np.empty((len(points), len(flat.bias)), dtype=np.int64)
-    for first in range(0, len(points), kernel.LANES):
-        block = points[first : first + kernel.LANES]
-        # Idle lanes keep points of the block before, or 0.
-        work[: program.inputs, : len(block)] = block.T
-        kernel.evaluate(flat, work)
+    for first in range(0, len(points), work.shape[1]):
+        block = points[first : first + work.shape[1]]
+        work[: flat.inputs, : len(block)] = block.T
+        kernel.evaluate(flat, work, len(block))
         found[first : first + len(block)] = work[flat.first_row :, : len(block)].T
     return found
 
 
-def _check_points(program: Program, points: Int64Array) -> None:
-    if points.dtype != np.int64 or points.ndim != 2 or points.shape[1] != program.inputs:
+def check_points(programs: Sequence[Program], points: Int64Array) -> None:
+    """Check that points are int64[n, inputs] and within the programs' bits.
+
+    Raises:
+        ValueError: they are not.
+    """
+    inputs = programs[0].inputs
+    if points.dtype != np.int64 or points.ndim != 2 or points.shape[1] != inputs:
         found = f"{points.dtype}{list(points.shape)}"
-        raise ValueError(f"expected int64[n, {program.inputs}] points, found {found}")
+        raise ValueError(f"expected int64[n, {inputs}] points, found {found}")
+    check_fits(lane_type(programs), int(points.min(initial=0)), int(points.max(initial=0)))
 
 
 def sample(low: Sequence[int], high: Sequence[int], count: int, seed: int) -> Int64Array:
@@ -91,7 +76,7 @@ def sample(low: Sequence[int], high: Sequence[int], count: int, seed: int) -> In
         raise ValueError(f"expected a count from 0 and a seed of 64 bits, found {count} and {seed}")
     nearest = tuple(min(max(0, least), most) for least, most in zip(box.low, box.high, strict=True))
     chosen = [box.low, box.high, nearest, *_one_hot(box, nearest, count)]
-    return np.concatenate([np.array(chosen, dtype=np.int64).reshape(len(chosen), -1), _uniform(box, count, seed)])
+    return np.concatenate([np.array(chosen, dtype=np.int64).reshape(len(chosen), -1), uniform(box, count, seed)])
 
 
 def splitmix64(seed: int, count: int) -> Words:
@@ -113,8 +98,8 @@ def _one_hot(box: Box, nearest: tuple[int, ...], count: int) -> list[tuple[int, 
     return [(*nearest[:feature], bound, *nearest[feature + 1 :]) for feature, bound in moves[:count]]
 
 
-def _uniform(box: Box, count: int, seed: int) -> Int64Array:
-    """Return int64[count, features] random points, feature by feature within a point."""
+def uniform(box: Box, count: int, seed: int) -> Int64Array:
+    """Return int64[count, features] random points, feature by feature within a point, from a seed of 64 bits."""
     features = len(box.low)
     words = splitmix64(seed, count * features).reshape(count, features)
     full = np.array([size == 2**64 for size in box.sizes], dtype=np.bool_)

@@ -1,7 +1,7 @@
-"""Two programs on every point of a finite box.
+"""Two programs on every point of a finite box, held against each other by a relation.
 
 The box is cut into chunks of consecutive points, and threads run the compiled kernel on them: it releases the
-interpreter's lock. Results are taken in the order of the chunks, so the point returned is the first that differs
+interpreter's lock. Results are taken in the order of the chunks, so the point returned is the first that fails
 whatever the number of threads, and what later chunks found meanwhile is dropped.
 """
 
@@ -18,8 +18,10 @@ import numpy as np
 
 from solvers.grid import kernel
 from solvers.grid.box import Box, box_of
-from solvers.grid.flat import check_comparable, flatten, points_per_chunk, work_array
+from solvers.grid.flat import check_comparable, check_fits, flatten, lane_type, lanes_of, points_per_chunk, work_array
+from solvers.grid.kernel import Grid, Lanes, Relation
 from solvers.grid.program import Program
+from solvers.grid.relation import EQUAL
 
 MAX_POINTS = 2**62
 _Item = TypeVar("_Item")
@@ -35,12 +37,14 @@ class Sweep:
     """What a sweep saw.
 
     Attributes:
-        points: how many points were compared, in order, the differing one included; counted by the kernel.
-        difference: the first point on which outputs differ, or None when there is none.
+        points: how many points were compared, in order, the failing one included; counted by the kernel.
+        difference: the first point on which the relation fails, or None when there is none.
+        largest: the largest |left - right| of an output on those points, on the common scale.
     """
 
     points: int
     difference: tuple[int, ...] | None
+    largest: int
 
 
 def sweep(
@@ -50,10 +54,11 @@ def sweep(
     high: Sequence[int],
     workers: int = 1,
     progress: Callable[[int], None] | None = None,
+    relation: Relation = EQUAL,
 ) -> Sweep:
-    """Compare two programs on the points of a box, the last feature fastest, until one differs.
+    """Compare two programs on the points of a box, the last feature fastest, until the relation fails on one.
 
-    That no value leaves int64 on the box is not checked here; `program.py` says who does.
+    That no value leaves int64 on the box, and no output 62 bits, is not checked here; `program.py` says who does.
 
     Args:
         left: the one program.
@@ -62,9 +67,11 @@ def sweep(
         high: int[inputs], the opposite corner.
         workers: how many threads; the result does not depend on it.
         progress: called in the calling thread with the number of points done so far.
+        relation: what has to hold between the outputs.
 
     Raises:
-        ValueError: programs that cannot be compared, no box, more than 2^62 points, no worker.
+        ValueError: programs that cannot be compared, no box, a box beyond the programs' bits, more than 2^62 points,
+            no worker.
         SweepError: no difference was seen, but another number of points was visited than the box has.
     """
     check_comparable(left, right)
@@ -73,31 +80,33 @@ def sweep(
         raise ValueError(f"expected at most 2^62 points, found {box.points}")
     if workers < 1:
         raise ValueError(f"expected at least one worker, found {workers}")
-    chunks = _Chunks(left, right, box)
-    visited = 0
+    chunks = _Chunks((left, right), relation, box)
+    visited = largest = 0
     with (
         ThreadPoolExecutor(workers) as executor,
         closing(_in_order(executor, chunks.compare, chunks.firsts(), 2 * workers)) as results,
     ):
         for result in results:
             visited += result.points
+            largest = max(largest, result.largest)
             if progress is not None:
                 progress(visited)
             if result.difference is not None:
-                return Sweep(visited, result.difference)
+                return Sweep(visited, result.difference, largest)
     if visited != box.points:
         raise SweepError(f"expected {box.points} points to be visited, found {visited}")
-    return Sweep(visited, None)
+    return Sweep(visited, None, largest)
 
 
 class _Chunks:
     """Two programs and a box, chunk by chunk."""
 
-    def __init__(self, left: Program, right: Program, box: Box) -> None:
-        self._left, self._right, self._box = flatten(left), flatten(right), box
-        self._low = np.array(box.low, dtype=np.int64)
-        self._high = np.array(box.high, dtype=np.int64)
-        self._size = points_per_chunk(self._left, self._right)
+    def __init__(self, programs: tuple[Program, Program], relation: Relation, box: Box) -> None:
+        kind = lane_type(programs)
+        check_fits(kind, min(box.low, default=0), max(box.high, default=0))
+        self._flat, self._relation, self._box = flatten(programs), relation, box
+        self._grid = Grid(*(np.array(of, dtype=np.int64) for of in (box.low, box.high, box.digits(lanes_of(kind)))))
+        self._size = points_per_chunk(self._flat)
 
     def firsts(self) -> range:
         """The number of each chunk's first point."""
@@ -105,20 +114,21 @@ class _Chunks:
 
     def compare(self, first: int) -> Sweep:
         """Compare on the chunk that begins at point number `first`."""
-        left_work, right_work = work_array(self._left), work_array(self._right)
-        visited, lane = kernel.compare_grid(
-            self._left,
-            left_work,
-            self._right,
-            right_work,
-            self._low,
-            self._high,
-            np.array(self._box.point(first), dtype=np.int64),
-            min(self._size, self._box.points - first),
-        )
-        if lane < 0:
-            return Sweep(int(visited), None)
-        return Sweep(int(visited), tuple(left_work[: self._left.inputs, lane].tolist()))
+        work = work_array(self._flat)
+        scratch = np.empty(work.shape[1], dtype=np.int64)
+        count = min(self._size, self._box.points - first)
+        _write_points(self._box, first, work[: self._flat.inputs, :count])
+        visited, lane, largest = kernel.compare_grid(self._flat, work, self._relation, scratch, self._grid, count)
+        point = None if lane < 0 else tuple(work[: self._flat.inputs, lane].tolist())
+        return Sweep(int(visited), point, int(largest))
+
+
+def _write_points(box: Box, first: int, lanes: Lanes) -> None:
+    """Write the points number `first` and on into [features, lanes]."""
+    numbers = np.arange(first, first + lanes.shape[1], dtype=np.int64)
+    for feature in reversed(range(lanes.shape[0])):
+        numbers, digits = np.divmod(numbers, box.sizes[feature])
+        lanes[feature] = box.low[feature] + digits
 
 
 def _in_order(

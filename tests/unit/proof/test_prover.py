@@ -9,13 +9,14 @@ import mutants
 import naive
 import pytest
 from mutants import dense, network, plain_ticket, with_layer, with_weight
+from verdicts import only_the_decomposition
 
 from certify.errors import DisagreementError, InputError
 from certify.monitor import Monitor
 from certify.network.steps import Clamp, Offset, Relu, Requantize, Threshold
 from certify.proof import composition, enumeration, prover
 from certify.proof.claim import Claim, Verdict
-from certify.proof.enumeration import Sweep, TooWideError
+from certify.proof.enumeration import Search, Sweep, TooWideError
 from certify.proof.obligations import KINDS
 from certify.proof.prover import Budget, prove
 from solvers.grid.sweep import SweepError
@@ -77,15 +78,15 @@ def test_refuted_by_a_search():
 
 
 def test_undecided(monkeypatch):
-    monkeypatch.setattr(prover, "search_difference", lambda *_: None)
+    only_the_decomposition(monkeypatch)
     proof = prove(TARGET, WRONG, NO_SWEEP)
     assert (proof.verdict, proof.strategy, proof.sweep, proof.witness) == (Verdict.UNDECIDED, None, None, None)
-    assert proof.reason.startswith("obligations that z3 did not refute: pair 0: weight [0][0], inputs ≥ 0: sat;")
-    assert "; no witness was found; the grid is too large to sweep (2^10 multiplications or more)" in proof.reason
+    unproved = "obligations that z3 did not refute: pair 0: weight [0][0], inputs ≥ 0: sat"
+    assert proof.reason == f"{unproved}; nothing else was tried"
 
 
 def test_a_reason_names_three_obligations_and_counts_the_others(monkeypatch):
-    monkeypatch.setattr(prover, "search_difference", lambda *_: None)
+    only_the_decomposition(monkeypatch)
     wrong = TICKET
     for unit in range(4):
         wrong = with_weight(wrong, 1, 0, unit, 1)
@@ -96,14 +97,14 @@ def test_a_reason_names_three_obligations_and_counts_the_others(monkeypatch):
 
 @pytest.mark.parametrize(("wrong", "more"), [(1, ""), (3, ""), (4, "; and 1 more")])
 def test_three_obligations_are_all_named(monkeypatch, wrong, more):
-    monkeypatch.setattr(prover, "search_difference", lambda *_: None)
+    only_the_decomposition(monkeypatch)
     target = network([0] * wrong, [3] * wrong, dense([range(2, 2 + wrong)], bits=1))
     ticket = plain_ticket(target)
     for unit in range(wrong):
         ticket = with_weight(ticket, 1, 0, 2 * unit, 1)
     named = "; ".join(f"pair 0: weight [0][{i}], inputs ≥ 0: sat" for i in range(min(wrong, 3)))
     assert prove(target, ticket, NO_SWEEP).reason.startswith(
-        f"obligations that z3 did not refute: {named}{more}; no witness was found; "
+        f"obligations that z3 did not refute: {named}{more}; nothing else was tried"
     )
 
 
@@ -140,7 +141,7 @@ def test_bounds_are_those_of_the_targets_box():
     target = network([2**40], [2**40 + 1], dense([[0]]))
     other = network([0], [0], dense([[2**24]], [Clamp(0, 1)]))
     assert enumeration.sweep_grid(target, other, 1, Monitor()).difference == (2**40,)
-    assert enumeration.search_difference(target, other) == (2**40,)
+    assert enumeration.search_difference(target, other).point == (2**40,)
     with pytest.raises(TooWideError):
         enumeration._programs(target, other)
 
@@ -170,7 +171,7 @@ def test_a_sweep_that_sees_a_difference_where_there_is_none(monkeypatch):
 
 
 def test_a_search_that_sees_a_difference_where_there_is_none(monkeypatch):
-    monkeypatch.setattr(prover, "search_difference", lambda *_: (0, 0))
+    monkeypatch.setattr(prover, "search_difference", lambda *_: Search((0, 0), 0, 1))
     with pytest.raises(DisagreementError, match="a witness does not replay"):
         prove(TARGET, TICKET, NO_SWEEP)
 
@@ -250,12 +251,12 @@ def test_budgets_that_z3_takes(rlimit):
 
 
 def test_a_solver_that_gives_up_proves_nothing(monkeypatch):
-    monkeypatch.setattr(prover, "search_difference", lambda *_: None)
+    assert prove(TARGET, TICKET, Budget(rlimit=1)).strategy == "sweep"
+    assert prove(TARGET, WRONG, Budget(rlimit=1)).verdict is Verdict.REFUTED
+    only_the_decomposition(monkeypatch)
     proof = prove(TARGET, TICKET, Budget(rlimit=1, sweep_work=0))
     assert (proof.verdict, proof.strategy) == (Verdict.UNDECIDED, None)
     assert "obligations that z3 did not refute: pair 0: the range " in proof.reason
-    assert prove(TARGET, TICKET, Budget(rlimit=1)).strategy == "sweep"
-    assert prove(TARGET, WRONG, Budget(rlimit=1)).verdict is Verdict.REFUTED
 
 
 @pytest.mark.parametrize("rlimit", [10, 100, 300, 1_000, 3_000, 10_000])
@@ -278,6 +279,7 @@ def test_a_question_that_the_solver_gives_up_on(monkeypatch, question):
         return original(assumptions, formulas, rlimit)
 
     monkeypatch.setattr(session, "refute_all", tired)
+    only_the_decomposition(monkeypatch)
     proof = prove(TARGET, TICKET, NO_SWEEP)
     assert proof.verdict is Verdict.UNDECIDED
     assert ": tired" in proof.reason
@@ -286,7 +288,7 @@ def test_a_question_that_the_solver_gives_up_on(monkeypatch, question):
 
 
 def test_a_solver_that_gives_up_without_a_word(monkeypatch):
-    monkeypatch.setattr(prover, "search_difference", lambda *_: None)
+    only_the_decomposition(monkeypatch)
     monkeypatch.setattr(
         session, "refute_all", lambda _, formulas, __: Refutation(unknown=tuple(range(len(formulas))))
     )
@@ -309,7 +311,7 @@ def test_the_sweeps_budget_is_points_times_multiplications():
 
 def test_networks_without_a_weight_are_not_swept_for_nothing():
     nothing = network([0], [3], dense([[None]], bias=[2]))
-    assert prove(nothing, nothing, NO_SWEEP).verdict is Verdict.UNDECIDED
+    assert prove(nothing, nothing, NO_SWEEP).strategy == "merging"
     assert prove(nothing, nothing, Budget(sweep_work=4)).sweep == Sweep(4, 4, None)
 
 
@@ -334,9 +336,9 @@ def test_too_wide_for_a_sweep(target):
     assert (proof.verdict, proof.strategy, proof.sweep) == (Verdict.PROVED, "decomposition", None)
     for wrong in (with_weight(ticket, 1, 0, 0, 2), with_weight(ticket, 1, 0, 2, 2**40)):
         proof = prove(target, wrong)
-        assert proof.verdict is not Verdict.PROVED
-        if proof.verdict is Verdict.UNDECIDED:
-            assert "the grid cannot be swept: " in proof.reason
+        assert proof.sweep is None
+        equal = naive.equal_on_grid(mutants.document_of(target), mutants.document_of(wrong))
+        assert proof.verdict is (Verdict.PROVED if equal else Verdict.REFUTED)
 
 
 @pytest.mark.usefixtures("compiled_only")
@@ -345,8 +347,9 @@ def test_outputs_too_many_bits_apart_for_a_sweep():
     target = network([0], [0], dense([[1]], [Requantize(100, "floor")]), bits=0)
     other = network([0], [0], dense([[1]]), bits=0)
     proof = prove(target, other)
-    assert proof.verdict is Verdict.UNDECIDED
-    assert "the grid cannot be swept: outputs 100 bits apart" in proof.reason
+    assert (proof.verdict, proof.strategy, proof.sweep) == (Verdict.PROVED, "merging", None)
+    with pytest.raises(TooWideError, match="outputs 100 bits apart"):
+        enumeration._programs(target, other)
 
 
 def test_more_points_than_can_be_counted_in_a_budget_without_end():
@@ -377,7 +380,7 @@ def test_sweep_of_networks_written_differently():
     proof = prove(target, other)
     assert (proof.verdict, proof.strategy, proof.reason) == (Verdict.PROVED, "sweep", "")
     assert proof.sweep.points == 30
-    assert "condition 0" in prove(target, other, NO_SWEEP).reason
+    assert prove(target, other, NO_SWEEP).strategy == "merging"
     mutant = with_weight(other, 1, 0, 2, -2)
     assert is_witness(prove(target, mutant).witness, target, mutant)
 

@@ -40,15 +40,17 @@ def as_step(opcode: Opcode, a: int, b: int) -> Step:
 
 
 def outputs(program: Program, points: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
-    """The kernel's outputs on any number of points."""
-    flat = flatten(program)
+    """The kernel's outputs on any number of points, in blocks of 100; what is in other lanes stays there."""
+    flat = flatten([program])
     work = work_array(flat)
+    work[flat.first_row :] = 77
     found = []
-    for first in range(0, len(points), kernel.LANES):
-        block = np.array(points[first : first + kernel.LANES], dtype=np.int64)
+    for first in range(0, len(points), 100):
+        block = np.array(points[first : first + 100], dtype=np.int64)
         work[: program.inputs, : len(block)] = block.T
-        kernel.evaluate(flat, work)
-        found += [tuple(lane) for lane in work[flat.first_output :, : len(block)].T.tolist()]
+        kernel.evaluate(flat, work, len(block))
+        found += [tuple(lane) for lane in work[flat.outputs[0], : len(block)].T.tolist()]
+    assert (work[flat.first_row :, 100:] == 77).all()
     return found
 
 
@@ -127,6 +129,63 @@ def test_random_programs_on_whole_grids(depth):
         program = naive.random_program(rng, features, rng.randint(1, 4), depth)
         points = list(naive.grid(*naive.random_box(rng, features)))
         assert outputs(program, points) == [naive.evaluate(program, point) for point in points]
+
+
+@pytest.mark.parametrize("bits", [31, 63])
+def test_rows_of_any_length(bits):
+    """Entries are taken four at a time; narrow lanes give what wide ones do."""
+    rng = random.Random("lengths")
+    rows = [{column: rng.randint(-99, 99) for column in range(length)} for length in range(10)]
+    steps = [[(opcode, 2, 1)] for opcode in sorted(SHIFTS)] * 2
+    steps[-5:] = [
+        [(Opcode.CLAMP, -50, 60)],
+        [(Opcode.STEP,)],
+        [(Opcode.SIGN,)],
+        [(Opcode.MULTIPLY, -3)],
+        [(Opcode.RELU,)],
+    ]
+    program = Program(9, (naive.layer(rows, list(range(10)), row_steps=steps),), 0, bits)
+    points = [tuple(rng.randint(-9, 9) for _ in range(9)) for _ in range(30)]
+    assert outputs(program, points) == [naive.evaluate(program, point) for point in points]
+
+
+def test_random_programs_in_narrow_lanes():
+    rng = random.Random("narrow programs")
+    narrow = 0
+    for _ in range(200):
+        wide = naive.random_program(rng, 2, 2, 2)
+        if any(
+            (layer.steps[..., 0] == Opcode.MULTIPLY).any() or (layer.steps[..., 1] == 62).any()
+            for layer in wide.layers
+        ):
+            continue
+        narrow += 1
+        points = list(naive.grid(*naive.random_box(rng, 2)))
+        assert outputs(Program(2, wide.layers, 0, 31), points) == [naive.evaluate(wide, point) for point in points]
+    assert narrow > 40
+
+
+@pytest.mark.parametrize("opcode", sorted(SHIFTS), ids=lambda opcode: opcode.name)
+def test_every_shift_in_narrow_lanes(opcode):
+    """Up to the widest whose addends fit, on numbers that leave them room."""
+    for shift in range(31):
+        half = 2**shift // 2
+        ties = [multiple * half + near for multiple in (-5, -3, -2, -1, 1, 2, 3, 5) for near in (-1, 0, 1)]
+        values = [value for value in [*SMALL, *ties, 2**30, -(2**30)] if abs(value) + 2**shift < 2**31]
+        program = Program(1, (naive.layer([{0: 1}], steps=[(opcode, shift, 0)]),), 0, 31)
+        assert outputs(program, [(value,) for value in values]) == [
+            naive.evaluate(program, (value,)) for value in values
+        ]
+
+
+def test_products_and_sums_near_the_end_of_int32():
+    rows = [{0: 2**15, 1: -(2**15)}, {0: 2**16 - 1}, {0: -1, 1: -1}]
+    program = Program(2, (naive.layer(rows, [2**30 - 1, -(2**30), -(2**31) + 2**15]),), 0, 31)
+    points = [(2**14, 0), (-(2**14), 0), (0, -(2**14)), (2**14, -(2**14)), (2**14, 2**14), (-3, 2**14)]
+    found = outputs(program, points)
+    assert found == [naive.evaluate(program, point) for point in points]
+    assert max(map(max, found)) == 2**31 - 1
+    assert min(map(min, found)) == -(2**31)
 
 
 def test_random_programs_have_everything_in_them():

@@ -8,19 +8,25 @@ import threading
 from concurrent.futures import Executor, Future
 
 import naive_grid as naive
+import numpy as np
 import pytest
 
 from solvers.grid import flat, kernel
+from solvers.grid.box import box_of
 from solvers.grid.program import Opcode, Program
-from solvers.grid.sweep import Sweep, SweepError, _in_order, sweep
+from solvers.grid.relation import EQUAL, SAME_WINNER, within
+from solvers.grid.sweep import Sweep, SweepError, _in_order, _write_points, sweep
 
+LANES = 64
 LEAST, MOST = -(2**63), 2**63 - 1
+RELATIONS = [EQUAL, within(3), within(2**80), SAME_WINNER]
 IDENTITY = Program(1, (naive.layer([{0: 1}]),), 0)
 
 
 @pytest.fixture
 def one_block_chunks(monkeypatch):
-    """A chunk is no more than one block, so that a small grid has many."""
+    """A chunk is no more than one block of 64 points, so that a small grid has many."""
+    monkeypatch.setattr(flat, "_BYTES_PER_NODE", 8 * LANES)
     monkeypatch.setattr(flat, "_CHUNK_OPERATIONS", 1)
 
 
@@ -34,10 +40,11 @@ def test_random_pairs_against_the_oracle(workers):
         left = naive.random_program(rng, features, outputs, rng.randint(1, 3))
         right = naive.random_program(rng, features, outputs, 2) if rng.random() < 0.6 else left
         low, high = naive.random_box(rng, features)
-        points, difference = naive.sweep(left, right, low, high)
-        assert sweep(left, right, low, high, workers) == Sweep(points, difference)
-        differences += difference is not None
-    assert 10 < differences < 50
+        for relation in RELATIONS:
+            seen = naive.look(left, right, naive.grid(low, high), relation)
+            assert sweep(left, right, low, high, workers, relation=relation) == Sweep(*seen)
+            differences += seen[1] is not None
+    assert 20 < differences < 100
 
 
 @pytest.mark.usefixtures("one_block_chunks")
@@ -54,9 +61,9 @@ def test_random_pairs_against_the_oracle(workers):
 def test_one_differing_point_among_660_is_found(point, index, workers):
     low, high = (-3, 0, -9), (2, 9, 1)
     left, right = naive.point_detector(point, 1), naive.point_detector(point, 0)
-    assert sweep(left, left, low, high, workers) == Sweep(660, None)
-    assert sweep(left, right, low, high, workers) == Sweep(index + 1, point)
-    assert sweep(right, left, low, high, workers) == Sweep(index + 1, point)
+    assert sweep(left, left, low, high, workers) == Sweep(660, None, 0)
+    assert sweep(left, right, low, high, workers) == Sweep(index + 1, point, 1)
+    assert sweep(right, left, low, high, workers) == Sweep(index + 1, point, 1)
 
 
 @pytest.mark.usefixtures("one_block_chunks")
@@ -64,17 +71,18 @@ def test_one_differing_point_among_660_is_found(point, index, workers):
 def test_the_lowest_of_many_differences_is_returned(workers):
     relu = Program(1, (naive.layer([{0: 1}], [-700], steps=[(Opcode.RELU,)]),), 0)
     nothing = Program(1, (naive.layer([{}]),), 0)
-    assert sweep(relu, nothing, [0], [5000], workers) == Sweep(702, (701,))
+    assert sweep(relu, nothing, [0], [5000], workers) == Sweep(702, (701,), 1)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize(("operations", "chunks"), [(1, 47), (2**14, 24), (2**25, 1)])
 def test_every_chunk_is_counted_and_reported(monkeypatch, operations, chunks, workers):
+    monkeypatch.setattr(flat, "_BYTES_PER_NODE", 8 * LANES)
     monkeypatch.setattr(flat, "_CHUNK_OPERATIONS", operations)
     program = naive.point_detector((1, 1, 1), 1)
     done: list[int] = []
     found = sweep(program, program, [0, 0, 0], [19, 14, 9], workers, done.append)
-    assert found == Sweep(20 * 15 * 10, None)
+    assert found == Sweep(20 * 15 * 10, None, 0)
     assert len(done) == chunks
     assert done == sorted(set(done))
     assert done[-1] == found.points
@@ -86,17 +94,57 @@ BOXES = {
     "negative bounds": ([-90], [-20], 71),
     "the lowest integers": ([LEAST], [LEAST + 65], 66),
     "the highest integers": ([MOST - 65], [MOST], 66),
-    "one block exactly": ([0], [kernel.LANES - 1], kernel.LANES),
-    "one point more than a block": ([0], [kernel.LANES], kernel.LANES + 1),
+    "one block exactly": ([0], [LANES - 1], LANES),
+    "one point more than a block": ([0], [LANES], LANES + 1),
 }
 
 
+@pytest.mark.parametrize("lanes", [64, 256])
 @pytest.mark.parametrize(("low", "high", "points"), BOXES.values(), ids=BOXES)
-def test_the_ends_of_boxes(low, high, points):
-    assert sweep(IDENTITY, IDENTITY, low, high) == Sweep(points, None)
+def test_the_ends_of_boxes(monkeypatch, low, high, points, lanes):
+    monkeypatch.setattr(flat, "_BYTES_PER_NODE", 8 * lanes)
+    assert sweep(IDENTITY, IDENTITY, low, high) == Sweep(points, None, 0)
     clamped = Program(1, (naive.layer([{0: 1}], steps=[(Opcode.CLAMP, LEAST, high[0] - 1)]),), 0)
     if high[0] > LEAST:
-        assert sweep(IDENTITY, clamped, low, high) == Sweep(points, tuple(high))
+        assert sweep(IDENTITY, clamped, low, high) == Sweep(points, tuple(high), 1)
+
+
+WALKS = {
+    "strides in every digit": [(-2, 5), (0, 6), (-3, 3)],
+    "powers of two": [(0, 3), (-2, 1), (0, 7), (5, 6)],
+    "fixed features": [(4, 4), (0, 20), (7, 7), (-1, 29), (3, 3)],
+    "one feature": [(-300, 700)],
+    "a long last feature": [(0, 1), (-500, 499)],
+    "at the end of int64": [(LEAST, LEAST + 1), (MOST - 1, MOST), (LEAST, LEAST + 99), (MOST - 2, MOST)],
+    "halves of int64": [(0, 0), (LEAST, LEAST), (MOST, MOST), (-1, 600)],
+}
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.int64])
+@pytest.mark.parametrize("lanes", [1, 7, 64])
+@pytest.mark.parametrize("ranges", WALKS.values(), ids=WALKS)
+def test_every_point_is_walked_once_and_in_order(ranges, lanes, kind):
+    """After the last point of the box comes its first."""
+    limits = np.iinfo(kind)
+    low, high = (
+        [int(max(limits.min, min(limits.max, bound))) for bound in side] for side in zip(*ranges, strict=True)
+    )
+    box = box_of(low, high)
+    points = list(naive.grid(low, high))
+    grid = kernel.Grid(*(np.array(of, dtype=np.int64) for of in (low, high, box.digits(lanes))))
+    work = np.array(list(itertools.islice(itertools.cycle(points), lanes)), dtype=kind).T.copy()
+    carry = np.empty(lanes, dtype=np.int64)
+    for first in range(lanes, 2 * len(points) + 3 * lanes, lanes):
+        kernel._advance(grid, work, carry)
+        assert work.T.tolist() == [list(points[(first + lane) % len(points)]) for lane in range(lanes)]
+
+
+@pytest.mark.parametrize("first", [0, 1, 63, 700])
+def test_a_chunk_begins_with_its_first_points(first):
+    box = box_of([-4, LEAST, 3, MOST - 9], [4, LEAST + 5, 3, MOST])
+    lanes = np.zeros((4, 100), dtype=np.int64)
+    _write_points(box, first % box.points, lanes)
+    assert list(map(tuple, lanes.T.tolist())) == [box.point((first + lane) % box.points) for lane in range(100)]
 
 
 def test_what_a_sweep_saw_stays():
@@ -104,19 +152,66 @@ def test_what_a_sweep_saw_stays():
         sweep(IDENTITY, IDENTITY, [0], [1]).difference = (0,)
 
 
+TIES = {
+    "the lowest of two": ([5, 5, 0], [5, 0, 0], True),
+    "not the higher of two": ([5, 5, 0], [0, 5, 0], False),
+    "all the same": ([1, 1, 1], [9, 8, 8], True),
+    "the last": ([1, 1, 2], [8, 8, 9], True),
+    "another": ([1, 2, 1], [1, 1, 2], False),
+    "negative": ([-3, -2, -2], [-9, 0, 0], True),
+    "a single output": ([3], [-4], True),
+    "no output": ([], [], True),
+}
+
+
+@pytest.mark.parametrize(("left", "right", "holds"), TIES.values(), ids=TIES)
+def test_winners(left, right, holds):
+    """Scales differ, which changes no winner and the gap by a factor."""
+    ours, theirs = (
+        Program(0, (naive.layer([{}] * len(bias), bias),), shift) for bias, shift in ((left, 0), (right, 2))
+    )
+    largest = max((abs(a - 4 * b) for a, b in zip(left, right, strict=True)), default=0)
+    assert sweep(ours, theirs, [], [], relation=SAME_WINNER) == Sweep(1, None if holds else (), largest)
+    assert sweep(theirs, ours, [], [], relation=SAME_WINNER) == Sweep(1, None if holds else (), largest)
+
+
+@pytest.mark.usefixtures("one_block_chunks")
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(("bound", "points"), [(0, 102), (1, 103), (63, 165), (64, 166), (99, 201), (100, 201)])
+def test_the_largest_difference_ends_with_the_point_beyond_the_bound(bound, points, workers):
+    """relu(x - 100) against nothing: 0 on 0 to 100, then 1, 2, … 100, the last point's."""
+    ramp = Program(1, (naive.layer([{0: 1}], [-100], steps=[(Opcode.RELU,)]),), 0)
+    nothing = Program(1, (naive.layer([{}]),), 0)
+    failing = None if bound == 100 else (points - 1,)
+    expected = Sweep(points, failing, points - 101)
+    assert sweep(ramp, nothing, [0], [200], workers, relation=within(bound)) == expected
+    assert sweep(nothing, ramp, [0], [200], workers, relation=within(bound)) == expected
+
+
+def test_the_widest_differences_and_bounds():
+    """Of two numbers of 62 bits, which fit the word; a bound that does not fit it bounds everything."""
+    highest, lowest = (Program(0, (naive.layer([{}], [sign * (2**62 - 1)]),), 0) for sign in (1, -1))
+    widest = 2**63 - 2
+    for bound in (widest, widest + 1, widest + 2, 2**64, 2**64 + 1):
+        assert sweep(highest, lowest, [], [], relation=within(bound)) == Sweep(1, None, widest)
+    assert sweep(highest, lowest, [], [], relation=within(widest - 1)) == Sweep(1, (), widest)
+    with pytest.raises(ValueError, match="expected a bound of 0 or more, found -1"):
+        within(-1)
+
+
 def test_a_point_without_features():
     five, six = (Program(0, (naive.layer([{}], [value]),), 0) for value in (5, 6))
-    assert sweep(five, five, [], []) == Sweep(1, None)
-    assert sweep(five, six, [], []) == Sweep(1, ())
+    assert sweep(five, five, [], []) == Sweep(1, None, 0)
+    assert sweep(five, six, [], []) == Sweep(1, (), 1)
 
 
 def test_outputs_meet_on_the_common_scale():
     eightfold = Program(1, (naive.layer([{0: 8}]),), 0)
-    assert sweep(Program(1, IDENTITY.layers, 3), eightfold, [-50], [50]) == Sweep(101, None)
-    assert sweep(eightfold, Program(1, IDENTITY.layers, 3), [-50], [50]) == Sweep(101, None)
-    assert sweep(Program(1, IDENTITY.layers, 2), eightfold, [0], [50]) == Sweep(2, (1,))
+    assert sweep(Program(1, IDENTITY.layers, 3), eightfold, [-50], [50]) == Sweep(101, None, 0)
+    assert sweep(eightfold, Program(1, IDENTITY.layers, 3), [-50], [50]) == Sweep(101, None, 0)
+    assert sweep(Program(1, IDENTITY.layers, 2), eightfold, [0], [50]) == Sweep(2, (1,), 4)
     highest = Program(1, IDENTITY.layers, 62)
-    assert sweep(highest, Program(1, (naive.layer([{0: 2**62}]),), 0), [-1], [1]) == Sweep(3, None)
+    assert sweep(highest, Program(1, (naive.layer([{0: 2**62}]),), 0), [-1], [1]) == Sweep(3, None, 0)
 
 
 def test_every_output_is_compared():
@@ -125,7 +220,7 @@ def test_every_output_is_compared():
     for changed in range(3):
         other = [row if index != changed else {0: 9} for index, row in enumerate(rows)]
         right = Program(1, (naive.layer(other),), 0)
-        assert sweep(left, right, [-1], [1]) == Sweep(1, (-1,))
+        assert sweep(left, right, [-1], [1]) == Sweep(1, (-1,), 8 - changed)
 
 
 @pytest.mark.usefixtures("one_block_chunks")
@@ -133,7 +228,7 @@ def test_every_output_is_compared():
 def test_2_to_the_62_points_are_begun(workers):
     """However many threads there are, chunks are handed out as they are needed."""
     left, right = naive.point_detector((0, 0), 1), naive.point_detector((0, 0), 0)
-    assert sweep(left, right, [0, 0], [2**31 - 1, 2**31 - 1], workers) == Sweep(1, (0, 0))
+    assert sweep(left, right, [0, 0], [2**31 - 1, 2**31 - 1], workers) == Sweep(1, (0, 0), 1)
 
 
 def test_more_than_2_to_the_62_points_are_refused():
@@ -162,7 +257,7 @@ def test_refused(arguments, problem):
 @pytest.mark.parametrize("error", [-1, 1])
 def test_points_that_were_not_visited_are_noticed(monkeypatch, error):
     def miscount(*arguments):
-        return arguments[-1] + (error if arguments[-2][0] == 64 else 0), -1
+        return arguments[-1] + (error if arguments[1][0, 0] == 64 else 0), -1, 0
 
     monkeypatch.setattr(kernel, "compare_grid", miscount)
     with pytest.raises(SweepError, match=f"expected 200 points to be visited, found {200 + error}"):
