@@ -38,7 +38,7 @@ class InvalidCertificateError(InputError):
 
 
 class FalseClaimError(InputError):
-    """What somebody claims of a ticket is false before anything has to be proved: a mask that is none, a changed weight."""
+    """What somebody claims of a ticket is false at first sight: a mask that is none, a weight that was changed."""
 
 
 class TicketNotFoundError(CertifyError):

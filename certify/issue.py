@@ -1,7 +1,7 @@
-"""Issuing: from a target file's bytes to the payload of its certificate.
+"""Issuing: from files to the payload of a certificate.
 
-Finder, prover and statement meet only here. The prover gets the pruned network, drawn again from the seed, and
-nothing of what the finder says about it.
+Finder, prover and statement meet only here. The prover gets the pruned network, drawn again from the seed or pruned
+again from the base's files, and nothing of what the finder says about it.
 """
 
 from __future__ import annotations
@@ -10,18 +10,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 
-from certify.base.draw import kept_digest
+from certify.base.claimed import Base, BaseFiles
 from certify.base.law import Precision
-from certify.base.prune import prune
-from certify.certificate import statement
-from certify.certificate.statement import Subject
+from certify.certificate import parts
+from certify.certificate.audit import build, question
+from certify.certificate.equivalence import Equivalence, NamedFile, PrunedBase
+from certify.certificate.exact_ticket import Subject
+from certify.certificate.statement import AnySubject
 from certify.errors import DisagreementError
 from certify.monitor import Monitor
 from certify.network.model import Network
 from certify.network.target import Target
-from certify.proof.claim import Verdict
+from certify.proof.claim import EQUAL, Verdict
 from certify.proof.prover import Budget, Proof, Run, prove
 from certify.ticket import find_ticket
+from certify.ticket.given import find_ticket_in
 
 _PACKAGES = {"certify": "certify", "numba": "numba", "numpy": "numpy", "z3": "z3-solver"}
 
@@ -53,12 +56,12 @@ class Issued:
 
     Attributes:
         payload: canonical bytes, to be signed; empty unless the proof's verdict is `proved`.
-        subject: target and ticket.
+        subject: what was asked.
         proof: the prover's.
     """
 
     payload: bytes
-    subject: Subject
+    subject: AnySubject
     proof: Proof
 
 
@@ -89,20 +92,90 @@ def issue(
         DisagreementError: the prover refutes what the finder made, or its ways to decide disagree.
     """
     monitor, network = monitor or Monitor(), target.network
-    statement.check_name(name)
+    parts.check_name(name)
     with monitor.phase("subset sums"):
         ticket = find_ticket(
             network, options.seed, block_width=options.block_width, precisions=options.precisions(network), run=run
         )
-    with monitor.phase("base network"):
-        pruned = prune(network, ticket.base, ticket.masks)
-    proof = prove(network, pruned, budget, workers=workers, run=run, monitor=monitor)
-    if proof.verdict is Verdict.REFUTED:
-        raise DisagreementError(f"the ticket that was found is not the target: {proof.reason}")
     subject = Subject(name, target, ticket.base, ticket.block_width, ticket.masks)
+    return _check_found(decide(subject, budget=budget, workers=workers, run=run, monitor=monitor))
+
+
+def issue_in(
+    name: str,
+    target: Target,
+    source: BaseFiles,
+    base: Base,
+    *,
+    budget: Budget | None = None,
+    workers: int = 1,
+    run: Run = map,
+    monitor: Monitor | None = None,
+) -> Issued:
+    """Find a ticket for a target in a base network that somebody has, prove it, and write the payload that says so.
+
+    Args:
+        name: the target file's name, without folders.
+        target: the file.
+        source: the base network's files.
+        base: what was read of them.
+        budget: of the prover.
+        workers: threads of a sweep.
+        run: as for `issue`.
+        monitor: told of phases and progress.
+
+    Raises:
+        InputError: a name that is not a plain file name.
+        TicketNotFoundError: the base network holds no ticket.
+        DisagreementError: the prover refutes what the finder made, or its ways to decide disagree.
+    """
+    monitor = monitor or Monitor()
+    parts.check_name(name)
+    with monitor.phase("subset sums"):
+        masks = find_ticket_in(target.network, base.network, run)
+    subject = of_pruned(name, target, PrunedBase.of(source, base, masks))
+    return _check_found(decide(subject, budget=budget, workers=workers, run=run, monitor=monitor))
+
+
+def _check_found(issued: Issued) -> Issued:
+    if issued.proof.verdict is Verdict.REFUTED:
+        raise DisagreementError(f"the ticket that was found is not the target: {issued.proof.reason}")
+    return issued
+
+
+def of_pruned(name: str, target: Target, right: PrunedBase) -> Equivalence:
+    """Return the claim that a pruned base network equals a target on the target's whole box."""
+    return Equivalence(NamedFile(name, target), right, EQUAL, target.network.input)
+
+
+def decide(
+    subject: AnySubject,
+    *,
+    budget: Budget | None = None,
+    workers: int = 1,
+    run: Run = map,
+    monitor: Monitor | None = None,
+) -> Issued:
+    """Decide what a subject claims, and write the payload that says so where it is proved.
+
+    Args:
+        subject: what is claimed.
+        budget: of the prover.
+        workers: threads of a sweep.
+        run: as for `issue`.
+        monitor: told of phases and progress.
+
+    Raises:
+        InputError: the networks are not comparable.
+        DisagreementError: the prover's ways to decide disagree.
+    """
+    budget, monitor = budget or Budget(), monitor or Monitor()
+    with monitor.phase("base network"):
+        left, right, relation = question(subject)
+    proof = prove(left, right, budget, relation=relation, workers=workers, run=run, monitor=monitor)
     if proof.verdict is not Verdict.PROVED:
         return Issued(b"", subject, proof)
-    return Issued(statement.build(subject, kept_digest(pruned.matrices), proof, versions()), subject, proof)
+    return Issued(build(subject, right, proof, budget, versions()), subject, proof)
 
 
 def versions() -> Mapping[str, str]:

@@ -1,9 +1,9 @@
 """Auditing a certificate: reach its verdict again, trusting nothing that it says.
 
 1. The envelope is read, and its signatures are checked against keys that the auditor trusts.
-2. The statement is read: target, base network and masks, each under the strict rules of its own reader.
-3. The kept weights are drawn again from the seed.
-4. The prover decides the claim again, on the target's whole box.
+2. The statement is read: networks, base network and masks, each under the strict rules of its own reader.
+3. A ticket's kept weights are drawn again from the seed.
+4. The prover decides the claim again: of a ticket, on the target's whole box.
 5. The statement is built again from all that, and has to have the certificate's payload, byte for byte.
 
 A certificate that says `proved` and is not comes back with the prover's verdict; every other lie is an
@@ -12,19 +12,22 @@ InvalidCertificateError. Whether a trusted key signed is kept apart from both.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from certify.base.draw import kept_digest
 from certify.base.prune import prune
-from certify.certificate import envelope, statement
+from certify.certificate import envelope, equivalence, exact_ticket, statement
+from certify.certificate.exact_ticket import Subject
 from certify.certificate.signatures import SignatureCheck, check_signatures
-from certify.certificate.statement import Statement
+from certify.certificate.statement import AnySubject, Statement
 from certify.certificate.trust import Trust
 from certify.errors import InvalidCertificateError
 from certify.monitor import Monitor
 from certify.network import strict_json
-from certify.proof.claim import Verdict
+from certify.network.model import Network
+from certify.proof.claim import EQUAL, Relation, Verdict
 from certify.proof.prover import Budget, Proof, Run, prove
 
 
@@ -64,7 +67,7 @@ def audit(
         data: the certificate.
         trust: the keys that count; None leaves signatures unchecked.
         at: the moment, aware, at which their validity is judged.
-        budget: of the prover.
+        budget: of the prover; None for the one under which the certificate says it was proved.
         workers: as for the prover.
         run: as for the prover.
         monitor: told of phases and progress.
@@ -80,12 +83,38 @@ def audit(
         signature = None if trust is None else check_signatures(enclosed, trust, at)
         said = statement.read(enclosed.payload)
     with monitor.phase("base network"):
-        subject = said.subject
-        ticket = prune(subject.target, subject.base, subject.masks)
-    proof = prove(subject.target, ticket, budget, workers=workers, run=run, monitor=monitor)
+        left, right, relation = question(said.subject)
+    spent = _budget(said)
+    proof = prove(left, right, budget or spent, relation=relation, workers=workers, run=run, monitor=monitor)
     if proof.verdict is Verdict.PROVED:
-        _check_payload(said, statement.build(subject, kept_digest(ticket.matrices), proof, said.versions))
+        _check_payload(said, build(said.subject, right, proof, spent, said.versions))
     return Audit(signature, said, proof)
+
+
+def question(subject: AnySubject) -> tuple[Network, Network, Relation]:
+    """Return what a subject asks of the prover: two networks, the first on the claim's box, and the relation."""
+    if isinstance(subject, Subject):
+        return subject.target, prune(subject.target, subject.base, subject.masks), EQUAL
+    return (*subject.networks(), subject.relation)
+
+
+def _budget(said: Statement) -> Budget:
+    return Budget() if said.rlimit is None else Budget(remainder_rlimit=said.rlimit)
+
+
+def build(subject: AnySubject, right: Network, proof: Proof, budget: Budget, versions: Mapping[str, str]) -> bytes:
+    """Return the canonical payload of a proved claim.
+
+    Args:
+        subject: what was asked.
+        right: the second network of its question.
+        proof: a proof whose verdict is `proved`.
+        budget: under which it was proved.
+        versions: of the program and what it rests on, by name.
+    """
+    if isinstance(subject, Subject):
+        return exact_ticket.build(subject, kept_digest(right.matrices), proof, versions)
+    return equivalence.build(subject, proof, budget.remainder_rlimit, versions)
 
 
 def _check_payload(said: Statement, expected: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The form of a statement, field by field: what msgspec holds a payload's JSON against.
+"""The form of the two statements, field by field: what msgspec holds a payload's JSON against.
 
 Every struct is closed: an unknown key, or a known one in another case, is refused. docs/formats.md says what the
 fields mean; whether they hold is found out by building the statement again.
@@ -6,7 +6,7 @@ fields mean; whether they hold is found out by building the statement again.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
@@ -16,10 +16,12 @@ from certify.network.rounding import RULES, Rule
 from certify.network.target import TFLITE
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE = "urn:certify:exact-ticket:v1"
+EXACT_TICKET = "urn:certify:exact-ticket:v1"
+EQUIVALENCE = "urn:certify:equivalence:v1"
 CONSTRUCTION = "theorem-1"
+PRUNED = "pruned-base"
 GROWN: Literal["grown"] = "grown"
-# What each closed field may hold, for the errors.
+# What each closed field may hold, for the errors; where the statements differ, EQUIVALENCE_CHOICES has the second's.
 CHOICES = {
     "_type": STATEMENT_TYPE,
     "format": f"{FORMAT} or {TFLITE}",
@@ -30,7 +32,11 @@ CHOICES = {
     "quantization": ", ".join(QUANTIZATIONS),
     "relation": "equal",
     "result": "proved",
-    "strategy": "decomposition or sweep",
+    "strategy": "decomposition, sweep or merging",
+}
+EQUIVALENCE_CHOICES = CHOICES | {
+    "format": f"{FORMAT} or {TFLITE}, or on the right {PRUNED}",
+    "relation": "equal, within or argmax",
 }
 
 _Bits = Annotated[int, msgspec.Meta(ge=0, le=MAX_PRECISION_BITS)]
@@ -40,6 +46,8 @@ _Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 _Name = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z_-]{1,64}\Z")]
 _Version = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z.+!-]{1,64}\Z")]
 _Natural = Annotated[int, msgspec.Meta(ge=0)]
+_Integer: TypeAlias = int | str
+_Strategy: TypeAlias = Literal["decomposition", "sweep", "merging"]
 
 
 class _Closed(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -94,11 +102,21 @@ class MaskForm(_Closed, frozen=True):
     sha256: _Sha256
 
 
-class ClaimForm(_Closed, frozen=True):
+class BoxForm(_Closed, frozen=True):
+    """A box and the number of its points, in every claim."""
+
+    low: _Integer | list[_Integer]
+    high: _Integer | list[_Integer]
+    points: list[tuple[_Integer, _Integer]]
+
+
+class ClaimForm(BoxForm, frozen=True):
     relation: Literal["equal"]
-    low: int | str | list[int | str]
-    high: int | str | list[int | str]
-    points: list[tuple[int | str, int | str]]
+
+
+class RelationForm(BoxForm, frozen=True):
+    relation: Literal["equal", "within", "argmax"]
+    bound: _Integer | None
 
 
 class CountForm(_Closed, frozen=True):
@@ -107,15 +125,25 @@ class CountForm(_Closed, frozen=True):
 
 
 class SweepForm(_Closed, frozen=True):
-    work: int | str
+    work: _Integer
 
 
 class ProofForm(_Closed, frozen=True):
+    """How a claim was proved, in every statement."""
+
     result: Literal["proved"]
-    strategy: Literal["decomposition", "sweep"]
+    strategy: _Strategy
     obligations: dict[_Name, CountForm]
-    neurons: _Natural
     sweep: SweepForm | None
+
+
+class TicketProofForm(ProofForm, frozen=True):
+    neurons: _Natural
+
+
+class EquivalenceProofForm(ProofForm, frozen=True):
+    maximum: _Integer | None
+    rlimit: Annotated[int, msgspec.Meta(ge=1, le=2**32 - 1)]
 
 
 class SizesForm(_Closed, frozen=True):
@@ -126,18 +154,76 @@ class SizesForm(_Closed, frozen=True):
     ratio: str
 
 
-class PredicateForm(_Closed, frozen=True):
+class TicketForm(_Closed, frozen=True):
+    """The predicate of an exact ticket."""
+
     target: NetworkForm | TFLiteForm
     base: BaseForm
     masks: list[MaskForm]
     claim: ClaimForm
-    proof: ProofForm
+    proof: TicketProofForm
     sizes: SizesForm
     versions: dict[_Name, _Version]
 
 
-class StatementForm(_Closed, frozen=True, rename={"type_": "_type", "predicate_type": "predicateType"}):
+class NamedNetworkForm(NetworkForm, frozen=True, tag_field="format", tag=FORMAT):
+    """A file that is a network, and its name: the left one's is the subject's."""
+
+    name: str
+
+
+class NamedTFLiteForm(TFLiteForm, frozen=True, tag_field="format", tag=TFLITE):
+    """A file that is converted to a network, and its name."""
+
+    name: str
+
+
+class FileForm(_Closed, frozen=True):
+    """A file of a base network, which its reader tells by its bytes."""
+
+    name: str
+    bytes: str
+
+
+class ClaimedBaseForm(_Closed, frozen=True):
+    files: Annotated[list[FileForm], msgspec.Meta(min_length=1)]
+    layout: FileForm | None
+    round_to: _Natural | None
+    seed: str | None
+    rounded: _Natural
+
+
+class PrunedForm(_Closed, frozen=True, tag_field="format", tag=PRUNED):
+    """A base network that somebody has, and what pruning keeps of it."""
+
+    base: ClaimedBaseForm
+    masks: list[MaskForm]
+
+
+class EquivalenceForm(_Closed, frozen=True):
+    """The predicate of an equivalence."""
+
+    left: NetworkForm | TFLiteForm
+    right: NamedNetworkForm | NamedTFLiteForm | PrunedForm
+    claim: RelationForm
+    proof: EquivalenceProofForm
+    versions: dict[_Name, _Version]
+
+
+_RENAMED = {"type_": "_type", "predicate_type": "predicateType"}
+
+
+class StatementForm(_Closed, frozen=True, rename=_RENAMED):
+    """What is around a predicate; its type says which one."""
+
     type_: Literal["https://in-toto.io/Statement/v1"]
     subject: Annotated[list[SubjectForm], msgspec.Meta(min_length=1, max_length=1)]
     predicate_type: str
-    predicate: PredicateForm
+
+
+class TicketStatementForm(StatementForm, frozen=True, rename=_RENAMED):
+    predicate: TicketForm
+
+
+class EquivalenceStatementForm(StatementForm, frozen=True, rename=_RENAMED):
+    predicate: EquivalenceForm

@@ -1,15 +1,19 @@
-"""`certify audit`: reach the verdicts of certificates again."""
+"""`certify audit`: reach the verdicts of certificates again, or that of a ticket that somebody claims."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
 from certify.certificate import envelope
 from certify.certificate.storage import read_capped
 from certify.certificate.trust import Trust
+from certify.cli.audit_ticket import ClaimedTicket, audit_ticket, ticket_options
 from certify.cli.output import FILE, Output, failed, output_options
 from certify.cli.second_opinion import CrossCheck, cross_check_options, second_opinion
 from certify.cli.userkeys import default_trust, read_trust
@@ -17,22 +21,74 @@ from certify.errors import CertifyError, InputError, printable
 from certify.report.result import Result, of_audit
 
 
+@dataclass(frozen=True)
+class Judging:
+    """What is asked of a certificate besides its proof.
+
+    Attributes:
+        trust: a file of trusted keys; None for the user's own.
+        any_signer: no trusted signature.
+        any_claim: not equality on the whole box.
+        at: the moment at which keys are judged.
+    """
+
+    trust: Path | None
+    any_signer: bool
+    any_claim: bool
+    at: str | None
+
+    def moment(self) -> datetime:
+        """Return that moment, aware.
+
+        Raises:
+            InputError: it is none.
+        """
+        return _moment(self.at)
+
+    def trusted(self) -> Trust | None:
+        """Return the keys that count, or None where none is asked for.
+
+        Raises:
+            FileError: they cannot be read.
+        """
+        if self.any_signer:
+            return None
+        return default_trust() if self.trust is None else read_trust(self.trust)
+
+
+def _judging_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of certificates; the command gets them as one `judging`."""
+
+    def command(trust: Path | None, any_signer: bool, any_claim: bool, at: str | None, **arguments: Any) -> Any:
+        return function(judging=Judging(trust, any_signer, any_claim, at), **arguments)
+
+    command.__doc__ = function.__doc__
+    vars(command)["__click_params__"] = getattr(function, "__click_params__", [])
+    options = (
+        click.option("--trust", type=FILE, help="Trusted keys (allowed_signers); else your own file and key."),
+        click.option("--any-signer", is_flag=True, help="Do not check signatures: ask for the proof alone."),
+        click.option("--any-claim", is_flag=True, help="Accept a claim of less than equality on the whole box."),
+        click.option(
+            "--at", metavar="TIME", help="Judge keys at this moment (ISO 8601, UTC where it has no zone); else now."
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @click.command(name="audit")
-@click.argument("certificates", metavar="CERT...", type=FILE, nargs=-1, required=True)
-@click.option("--trust", type=FILE, help="Trusted keys (allowed_signers); else your own file and key.")
-@click.option("--any-signer", is_flag=True, help="Do not check signatures: ask for the proof alone.")
-@click.option(
-    "--at", metavar="TIME", help="Judge keys at this moment (ISO 8601, UTC where it has no zone); else now."
-)
+@click.argument("certificates", metavar="[CERT]...", type=FILE, nargs=-1)
+@_judging_options
+@ticket_options
 @click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes.")
 @cross_check_options
 @output_options
 def command(
     output: Output,
     certificates: tuple[Path, ...],
-    trust: Path | None,
-    any_signer: bool,
-    at: str | None,
+    judging: Judging,
+    claimed: ClaimedTicket,
     workers: int,
     cross_check: str | None,
     proof_format: str | None,
@@ -41,21 +97,41 @@ def command(
 
     Nothing that a certificate says is believed, and no key in it: a key is trusted because --trust, or else your own
     configuration, says so.
+
+    With --target and --base, and no CERT, the ticket is one that somebody claims: the base network and the masks are
+    read from files, and whether base ⊙ mask is the target is proved.
     """
-    if any_signer and trust is not None:
-        raise click.UsageError("expected --trust or --any-signer, found both: --any-signer checks no signature")
     asked = CrossCheck(cross_check, proof_format)
+    if claimed.check():
+        if certificates or judging != Judging(None, any_signer=False, any_claim=False, at=None):
+            raise click.UsageError("expected certificates (with --trust and such) or --target, found both")
+        output.finish([audit_ticket(claimed, workers, asked, output)])
+    if not certificates:
+        raise click.UsageError("expected CERT... or --target and --base, found neither")
+    if judging.any_signer and judging.trust is not None:
+        raise click.UsageError("expected --trust or --any-signer, found both: --any-signer checks no signature")
     try:
         asked.check()
-        moment = _moment(at)
-        trusted = None if any_signer else default_trust() if trust is None else read_trust(trust)
+        moment, trusted = judging.moment(), judging.trusted()
     except CertifyError as error:
         output.finish([failed("audit", error, "")])
-    results = [_audit(path, trusted, moment, workers, asked, output) for path in certificates]
+    job = _Job(trusted, moment, judging, workers, asked)
+    results = [_audit(path, job, output) for path in certificates]
     for result in results:
-        if result.error is None and not result.trusted and not any_signer:
+        if result.error is None and not result.trusted and not judging.any_signer:
             click.echo(f"certify: {printable(result.certificate)}: {_why_not_trusted(result)}", err=True)
     output.finish(results)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is the same for all certificates of a run."""
+
+    trust: Trust | None
+    moment: datetime
+    judging: Judging
+    workers: int
+    asked: CrossCheck
 
 
 def _why_not_trusted(result: Result) -> str:
@@ -63,9 +139,7 @@ def _why_not_trusted(result: Result) -> str:
     return f"expected a signature by a key that you trust, {found} (--trust FILE says whom you trust)"
 
 
-def _audit(
-    path: Path, trust: Trust | None, moment: datetime, workers: int, asked: CrossCheck, output: Output
-) -> Result:
+def _audit(path: Path, job: _Job, output: Output) -> Result:
     monitor = output.monitor()
     try:
         data = read_capped(path, envelope.MAX_BYTES, "a certificate")
@@ -75,10 +149,17 @@ def _audit(
         from certify.cli.workers import worker_processes  # noqa: PLC0415
         from certify.issue import versions  # noqa: PLC0415
 
-        with worker_processes(workers) as run:
-            found = audit(data, trust, moment, workers=workers, run=run, monitor=monitor)
-        result = of_audit(found, str(path), monitor.timings, versions(), any_signer=trust is None)
-        return second_opinion(asked, result, found.statement.subject, found.proof, path, workers, monitor)
+        with worker_processes(job.workers) as run:
+            found = audit(data, job.trust, job.moment, workers=job.workers, run=run, monitor=monitor)
+        result = of_audit(
+            found,
+            str(path),
+            monitor.timings,
+            versions(),
+            any_signer=job.judging.any_signer,
+            any_claim=job.judging.any_claim,
+        )
+        return second_opinion(job.asked, result, found.statement.subject, found.proof, path, job.workers, monitor)
     except CertifyError as error:
         return failed("audit", error, str(path), monitor.timings)
 

@@ -13,6 +13,7 @@ from certify.base.law import BaseNetwork
 from certify.base.mask import Mask
 from certify.base.prune import prune
 from certify.certificate import envelope, statement
+from certify.certificate.exact_ticket import Subject
 from certify.certificate.storage import read_capped, replacing
 from certify.cli.blame import about
 from certify.cli.output import FILE, Output, failed
@@ -101,6 +102,8 @@ def _read(path: Path, choices: Choices) -> Source:
     if choices != Choices(None, None, None, None):
         raise InputError("expected no choices about the ticket of a certificate, found some: it has one")
     subject = statement.read(envelope.read(data).payload).subject
+    if not isinstance(subject, Subject):
+        raise InputError("expected a certificate of an exact ticket, found one of an equivalence: it is not exported")
     return Source(subject.name, subject.sha256, subject.target, subject.base, subject.masks)
 
 

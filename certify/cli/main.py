@@ -26,7 +26,8 @@ _UNWRITABLE = {errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EPIPE}
 
 _COMMANDS = {
     "prove": "find a ticket for a target, prove it and sign a certificate (the default command)",
-    "audit": "check certificates: signature, base network from its seed, the whole proof again",
+    "audit": "check certificates: signature, base network from its seed, the whole proof again; or a claimed ticket",
+    "equal": "prove two networks equal on their common grid, or find where they differ",
     "convert": "a TFLite model as a network in certify.network/1",
     "export": "a proof's obligations as SMT-LIB, for other solvers",
     "show": "what a certificate says, unchecked",

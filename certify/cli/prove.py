@@ -2,37 +2,53 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import shutil
-import sys
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from certify.certificate.keys import SigningKey
-from certify.certificate.statement import check_name
+from certify.certificate.equivalence import Equivalence, PrunedBase
+from certify.certificate.mask_file import write_masks
+from certify.certificate.parts import check_name
+from certify.certificate.statement import AnySubject
 from certify.certificate.storage import read_capped, write_atomic
 from certify.cli.blame import about
+from certify.cli.claimed import BaseOptions, base_options, read_given
 from certify.cli.output import FILE, Output, failed, output_options
 from certify.cli.second_opinion import CrossCheck, cross_check_options, second_opinion
+from certify.cli.signing import prepare, write_certificate
 from certify.cli.targets import check_output, rule_option, stem
-from certify.cli.userkeys import KeyPair, check_free, default_key, load_key, make_key
 from certify.errors import CertifyError, printable
 from certify.network.reader import MAX_BYTES
 from certify.network.rounding import Rule
-from certify.network.target import read_target
+from certify.network.target import Target, read_target
 from certify.report.exit_codes import HOLDS
 from certify.report.result import of_proof
+
+if TYPE_CHECKING:
+    from certify.issue import Issued
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What is chosen about a base network that is drawn from a seed; all None where a user has one."""
+
+    seed: str | None
+    width: int | None
+    precision: int | None
 
 
 @click.command(name="prove")
 @click.argument("target", type=FILE)
 @click.option("-o", "--output", "out", type=FILE, help="The certificate; TARGET's name with .certificate.json.")
-@click.option("--seed", default="0", show_default=True, help="Of the random base network; any text.")
+@click.option("--seed", help="Of the random base network; any text, 0 unless you say otherwise.")
 @click.option("--width", type=click.IntRange(1, 1 << 20), help="Units in every input's block; else blocks grow.")
 @click.option("--precision", type=click.IntRange(0, 30), help="Bits of the base network's weights; else the fewest.")
+@base_options
+@click.option("--mask-out", type=FILE, help="With --base: write the masks too, as npz.")
 @click.option("--key", type=FILE, help="A private key (PEM); else the user's own, made on a first run.")
 @rule_option
 @click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes.")
@@ -42,9 +58,11 @@ def command(
     output: Output,
     target: Path,
     out: Path | None,
-    seed: str,
+    seed: str | None,
     width: int | None,
     precision: int | None,
+    given: BaseOptions,
+    mask_out: Path | None,
     key: Path | None,
     rule: Rule | None,
     workers: int,
@@ -54,81 +72,71 @@ def command(
     """Find a ticket for TARGET, prove it, and write a signed certificate.
 
     TARGET is a quantized ReLU network in the format certify.network/1, or an int8 TFLite multilayer perceptron. The
-    ticket is a pruning of a random network that is drawn from the seed; z3 proves that it equals TARGET on every
-    point of TARGET's input grid.
+    ticket is a pruning of a random network that is drawn from the seed, or with --base of a network that you have; z3
+    proves that it equals TARGET on every point of TARGET's input grid.
     """
-    monitor = output.monitor()
+    monitor, drawn = output.monitor(), Drawn(seed, width, precision)
     asked = CrossCheck(cross_check, proof_format)
+    _check(drawn, given, mask_out)
     try:
         asked.check()
         data = read_capped(target, MAX_BYTES, "a target network")
         file = read_target(data, rule)
         check_name(target.name)
-        pair = default_key() if key is None else KeyPair(key)
         out = out or Path(f"{stem(target)}.certificate.json")
-        with about(out):
-            others = {"the target": target, "the private key": pair.private, "the public key": pair.public}
-            check_output(out, "the certificate", others)
-        signing_key = _existing_key(pair, own=key is None)
+        inputs = {"the target": target, **given.inputs()}
+        signing = prepare(out, key, inputs if mask_out is None else {**inputs, "the mask file": mask_out})
+        if mask_out is not None:
+            with about(mask_out):
+                check_output(mask_out, "the masks", {**inputs, "the private key": signing.pair.private})
+        issue = _issuer(target.name, file, drawn, given)
         # What computes is loaded only now: a bad file is answered at once.
-        from certify.certificate.signatures import sign  # noqa: PLC0415
         from certify.cli.workers import worker_processes  # noqa: PLC0415
-        from certify.issue import Options, issue, versions  # noqa: PLC0415
+        from certify.issue import versions  # noqa: PLC0415
 
-        options = Options(seed, width, precision)
-        with worker_processes(workers) as run:
-            issued = issue(target.name, file, options, workers=workers, run=run, monitor=monitor)
+        with worker_processes(workers) as run, about(given.base or target):
+            issued = issue(workers=workers, run=run, monitor=monitor)
+        if mask_out is not None:
+            _write_masks(issued.subject, mask_out, output)
         result = of_proof(issued.subject, issued.proof, monitor.timings, versions())
         result = second_opinion(asked, result, issued.subject, issued.proof, out, workers, monitor)
         if result.exit_code == HOLDS:
-            envelope = sign(issued.payload, signing_key or _new_key(pair, output))
-            with about(out):
-                write_atomic(out, envelope)
+            write_certificate(signing, issued.payload, output)
             result = replace(result, certificate=str(out))
-            _say_how_to_audit(output, out, pair, own=key is None)
     except CertifyError as error:
         result = failed("prove", error, str(target), monitor.timings)
     output.finish([result])
 
 
-def _existing_key(pair: KeyPair, *, own: bool) -> SigningKey | None:
-    """Return the key to sign with; None where a first run will have to make it."""
-    with about(pair.private):
-        if own and not os.path.lexists(pair.private):
-            check_free(pair)
-            return None
-        return load_key(pair.private)
+def _check(drawn: Drawn, given: BaseOptions, mask_out: Path | None) -> None:
+    """Check that a base network is either drawn or given.
+
+    Raises:
+        UsageError: something is said of both.
+    """
+    given.check()
+    if given.base is None and mask_out is not None:
+        raise click.UsageError("expected --base with --mask-out: masks of a drawn network are in its certificate")
+    if given.base is not None and drawn != Drawn(None, None, None):
+        raise click.UsageError("expected --base or a base network that is drawn (--seed, --width, --precision)")
 
 
-def _new_key(pair: KeyPair, output: Output) -> SigningKey:
-    with about(pair.private):
-        key = make_key(pair)
-    output.say(f"made a signing key, {key.public.key_id}, in {pair.private} (only you can read it)")
-    return key
+def _issuer(name: str, file: Target, drawn: Drawn, given: BaseOptions) -> Callable[..., Issued]:
+    """Return what finds a ticket in the network that is drawn, or in the one that a user has, which is read first."""
+    if given.base is not None:
+        source, base = read_given(given, None, file.network)
+        from certify.issue import issue_in  # noqa: PLC0415 - what computes is loaded only now
+
+        return partial(issue_in, name, file, source, base)
+    from certify.issue import Options, issue  # noqa: PLC0415
+
+    options = Options("0" if drawn.seed is None else drawn.seed, drawn.width, drawn.precision)
+    return partial(issue, name, file, options)
 
 
-def _say_how_to_audit(output: Output, out: Path, pair: KeyPair, *, own: bool) -> None:
-    output.say(f"wrote {printable(str(out))}")
-    command = f"{_program()} audit {_argument(out)}"
-    public = f"--trust {_argument(pair.public)}"
-    if own:
-        output.say(f"audit it with: {command}")
-        output.say(f"whoever else audits it needs your public key: {command} {public}")
-    elif pair.public.exists():
-        output.say(f"audit it with: {command} {public}")
-    else:
-        output.say(f"audit it with: {command} --trust KEYS, an allowed_signers file with the key")
-
-
-def _program() -> str:
-    """Return how to call this program from the same shell."""
-    called = sys.argv[0]
-    if Path(called).stem != "certify" or shutil.which("certify") == called:
-        return "certify"
-    return shlex.quote(called)
-
-
-def _argument(path: Path) -> str:
-    """Return a path as a shell takes it, and never for an option."""
-    text = str(path)
-    return shlex.quote(f"./{text}" if text.startswith("-") else text)
+def _write_masks(subject: AnySubject, path: Path, output: Output) -> None:
+    assert isinstance(subject, Equivalence)
+    assert isinstance(subject.right, PrunedBase)
+    with about(path):
+        write_atomic(path, write_masks(subject.right.masks))
+    output.say(f"wrote {printable(str(path))}")

@@ -18,7 +18,7 @@ from certify.monitor import Monitor
 from certify.report.result import Result, with_proofs_in, with_second_opinion
 
 if TYPE_CHECKING:
-    from certify.certificate.statement import Subject
+    from certify.certificate.statement import AnySubject
     from certify.proof.prover import Proof
     from certify.proof.second_opinion import SecondOpinion, TakeProof
 
@@ -68,7 +68,7 @@ def cross_check_options(function: _Function) -> _Function:
 def second_opinion(
     asked: CrossCheck,
     result: Result,
-    subject: Subject,
+    subject: AnySubject,
     proof: Proof,
     certificate: Path,
     workers: int,
@@ -82,7 +82,7 @@ def second_opinion(
     """
     if asked.solver is None:
         return result
-    if proof.strategy != "decomposition":
+    if proof.strategy not in {"decomposition", "merging"}:
         return with_second_opinion(result, None)
     if asked.proof is None:
         return with_second_opinion(result, _opinion(subject, proof, None, workers, monitor))
@@ -99,21 +99,27 @@ def _proof_file(path: Path) -> Iterator[TakeProof]:
 
 
 def _opinion(
-    subject: Subject, proof: Proof, take_proof: TakeProof | None, workers: int, monitor: Monitor
+    subject: AnySubject, proof: Proof, take_proof: TakeProof | None, workers: int, monitor: Monitor
 ) -> SecondOpinion:
-    from certify.base.prune import prune  # noqa: PLC0415 - what computes is loaded late
+    from certify.certificate.audit import question  # noqa: PLC0415 - what computes is loaded late
     from certify.cli.workers import other_processes  # noqa: PLC0415
-    from certify.proof.second_opinion import SolversDisagreeError, ask_again  # noqa: PLC0415
+    from certify.proof.second_opinion import (  # noqa: PLC0415
+        SolversDisagreeError,
+        ask_again,
+        ask_again_of_merging,
+    )
 
-    ticket = prune(subject.target, subject.base, subject.masks)
     try:
         with other_processes(workers) as run:
-            return ask_again(subject.target, ticket, proof.obligations, run, take_proof=take_proof, monitor=monitor)
+            if proof.strategy == "merging":
+                return ask_again_of_merging(proof.questions, run, take_proof=take_proof, monitor=monitor)
+            left, right, _ = question(subject)
+            return ask_again(left, right, proof.obligations, run, take_proof=take_proof, monitor=monitor)
     except SolversDisagreeError as error:
         raise DisagreementError(f"{error}; {_leave(subject, error.record)}") from None
 
 
-def _leave(subject: Subject, record: str) -> str:
+def _leave(subject: AnySubject, record: str) -> str:
     """Write the record of a disagreement to a file, and say where; or why it could not be written."""
     about_target = f"; Found while {printable(subject.name)} was proved, sha256 {subject.sha256}.\n"
     data = (about_target + record).encode()

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
 from certify.certificate import envelope, statement
+from certify.certificate.equivalence import Equivalence
+from certify.certificate.exact_ticket import Subject
 from certify.certificate.storage import read_capped
 from certify.cli.output import FILE, Output, failed, output_options
 from certify.cli.streams import write
 from certify.errors import CertifyError
 from certify.network import strict_json
+from certify.network.model import Network
+from certify.report.claims import conversion, networks, ticket
 from certify.report.exit_codes import FAILED, HOLDS
-from certify.report.result import conversion, ticket
-from certify.report.text import model, points
+from certify.report.text import box, claim_text, model, points, right_lines
 
 
 @click.command(name="show")
@@ -37,12 +41,11 @@ def command(output: Output, certificate: Path) -> None:
 def _document(enclosed: envelope.Envelope, said: statement.Statement) -> dict[str, Any]:
     predicate = strict_json.parse(said.payload)["predicate"]
     subject = said.subject
+    about = _about_networks(subject) if isinstance(subject, Equivalence) else _about_ticket(subject)
     return {
         "format": "certify.shown/1",
         "checked": False,
-        "target": {"name": subject.name, "sha256": subject.sha256},
-        "conversion": conversion(subject),
-        "layers": [f"{layer.inputs} to {layer.outputs}" for layer in subject.target.layers],
+        **about,
         "claim": predicate["claim"],
         "ticket": ticket(subject),
         "proof": predicate["proof"],
@@ -51,19 +54,61 @@ def _document(enclosed: envelope.Envelope, said: statement.Statement) -> dict[st
     }
 
 
-def _text(shown: dict[str, Any]) -> str:
-    proof, made = shown["proof"], shown["ticket"]
-    obligations = ", ".join(f"{count['count']:,} {kind}" for kind, count in proof["obligations"].items())
-    lines = {
-        "target": f"{shown['target']['name']}, sha256 {shown['target']['sha256']}",
-        "model": model(shown["conversion"]),
-        "layers": ", ".join(shown["layers"]),
-        "claim": f"{shown['claim']['relation']} on {points(shown['claim']['points'])} grid points",
-        "ticket": f"seed {made['seed']!r}, hidden widths {', '.join(map(str, made['widths']))}",
-        "size": f"{made['kept']:,} of {made['base_parameters']:,} weights kept, {made['ratio']} times the bound",
-        "proof": f"{proof['result']} by {proof['strategy']}: {obligations}",
-        "signed by": ", ".join(shown["signatures"]),
-        "versions": ", ".join(f"{name} {version}" for name, version in shown["versions"].items()),
+def _about_ticket(subject: Subject) -> dict[str, Any]:
+    return {
+        "target": {"name": subject.name, "sha256": subject.sha256},
+        "conversion": conversion(subject.file),
+        "layers": _layers(subject.target),
     }
-    said = "\n".join(f"  {name:<11}{text}" for name, text in lines.items() if text)
+
+
+def _about_networks(subject: Equivalence) -> dict[str, Any]:
+    said = networks(subject)
+    return {
+        "left": {**said["left"], "layers": _layers(subject.left.network)},
+        "right": {**said["right"], "layers": _layers(subject.right.network)},
+        "whole_box": said["whole_box"],
+    }
+
+
+def _layers(network: Network) -> list[str]:
+    return [f"{layer.inputs} to {layer.outputs}" for layer in network.layers]
+
+
+def _text(shown: dict[str, Any]) -> str:
+    lines = [*(_ticket_lines(shown) if "target" in shown else _network_lines(shown)), *_proof_lines(shown)]
+    said = "\n".join(f"  {name:<11}{text}" for name, text in lines if text)
     return f"This certificate says, and nothing of it has been checked (certify audit does):\n{said}"
+
+
+def _ticket_lines(shown: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    made = shown["ticket"]
+    yield "target", f"{shown['target']['name']}, sha256 {shown['target']['sha256']}"
+    yield "model", model(shown["conversion"])
+    yield "layers", ", ".join(shown["layers"])
+    yield "claim", f"{shown['claim']['relation']} on {points(shown['claim']['points'])} grid points"
+    yield "ticket", f"seed {made['seed']!r}, hidden widths {', '.join(map(str, made['widths']))}"
+    yield "size", f"{made['kept']:,} of {made['base_parameters']:,} weights kept, {made['ratio']} times the bound"
+
+
+def _network_lines(shown: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    left, right, made = shown["left"], shown["right"], shown["ticket"]
+    yield "claim", claim_text({**shown["claim"], "left": left, "right": right, "whole_box": shown["whole_box"]})
+    yield "box", "" if shown["whole_box"] else box(shown["claim"])
+    yield "left", f"{left['name']}, sha256 {left['sha256']}"
+    yield "model", model(left["conversion"])
+    yield "layers", ", ".join(left["layers"])
+    yield from right_lines(right)
+    yield "layers", ", ".join(right["layers"])
+    if made:
+        yield "size", f"{made['kept']:,} of {made['base_parameters']:,} weights kept, {made['ratio']} times the bound"
+
+
+def _proof_lines(shown: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    proof = shown["proof"]
+    obligations = ", ".join(f"{count['count']:,} {kind}" for kind, count in proof["obligations"].items())
+    yield "proof", f"{proof['result']} by {proof['strategy']}" + (f": {obligations}" if obligations else "")
+    if proof.get("maximum") is not None:
+        yield "difference", f"at most {proof['maximum']}"
+    yield "signed by", ", ".join(shown["signatures"])
+    yield "versions", ", ".join(f"{name} {version}" for name, version in shown["versions"].items())

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from certify.base.law import GENERATOR, MAX_PRECISION_BITS, QUANTIZATIONS
-from certify.certificate.form import CONSTRUCTION, PREDICATE_TYPE
+from certify.certificate.form import CONSTRUCTION, EQUIVALENCE, EXACT_TICKET
 from certify.cli.output import Output, output_options
 from certify.cli.streams import write
 from certify.network.reader import FORMAT
@@ -18,6 +18,7 @@ from certify.network.steps import MAX_SHIFT, STEP_NAMES
 from certify.network.target import TFLITE
 from certify.network.tensors import DTYPES
 from certify.network.tflite import SUPPORTED_OPERATORS
+from certify.proof.claim import RelationName
 from certify.report.exit_codes import FAILED, HOLDS
 
 
@@ -48,13 +49,15 @@ def _supported() -> dict[str, Any]:
         "target precision": [f"0 to {MAX_TARGET_BITS} bits"],
         "base network": [GENERATOR, f"0 to {MAX_PRECISION_BITS} bits", f"quantization {', '.join(QUANTIZATIONS)}"],
         "constructions": [CONSTRUCTION],
-        "relations": ["equal"],
-        "certificates": [PREDICATE_TYPE],
+        "relations": list(get_args(RelationName)),
+        "claimed tickets": ["a base network and masks", "a network in certify.network/1, or arrays and a layout"],
+        "arrays": ["npz", "safetensors", "a folder of .npy", "PyTorch state dicts (.pt, .pth), read without torch"],
+        "certificates": [EXACT_TICKET, EQUIVALENCE],
         "keys": ["Ed25519, unencrypted PKCS#8 PEM; trust in allowed_signers files"],
         "not read": [
             "convolutions and graphs (inputs of a layer)",
             "TFLite models of floats, int16 or uint8, of several rows, with dynamic shapes or other operators",
-            "ONNX, QONNX, PyTorch, npz, safetensors",
+            "ONNX, QONNX; as targets PyTorch, npz, safetensors",
         ],
     }
 

@@ -74,7 +74,8 @@ def read_network(data: bytes) -> Network:
     document = strict_json.parse(data)
     _check_format(document)
     raw = strict_json.convert(document, _Network, _CHOICES)
-    box = _read_box(raw.input, len(data))
+    _check_features(raw.input.shape, len(data))
+    box = _read_box(raw.input, "input.")
     layers: list[Dense] = []
     for index, layer in enumerate(raw.layers):
         inputs = layers[-1].outputs if layers else box.features
@@ -93,26 +94,41 @@ def _check_format(document: Any) -> None:
         raise InputError(f'expected "{FORMAT}", found {shown}', "format")
 
 
-def _read_box(raw: _Input, file_size: int) -> Box:
-    features = math.prod(raw.shape)
+def read_box(data: bytes) -> Box:
+    """Return the box that `data` describes: an object like the `input` of a network.
+
+    Raises:
+        InputError: the bytes break one of its rules; the place of the first is named.
+    """
+    raw = strict_json.convert(strict_json.parse(data), _Input, _CHOICES)
+    if (features := math.prod(raw.shape)) > MAX_FEATURES:
+        raise InputError(f"expected at most {MAX_FEATURES} features, found {features}", "shape")
+    return _read_box(raw, "")
+
+
+def _check_features(shape: list[int], file_size: int) -> None:
+    features = math.prod(shape)
     if features > MAX_FEATURES:
         raise InputError(f"expected at most {MAX_FEATURES} features, found {features}", "input.shape")
     if features > file_size:
         # Every feature has a weight in the first row, and every weight takes a byte or more.
         problem = f"expected weights for every feature, found {features} features in {file_size} bytes"
         raise InputError(problem, "input.shape")
-    low = _read_bounds(raw.low, raw.shape, "input.low")
-    high = _read_bounds(raw.high, raw.shape, "input.high")
+
+
+def _read_box(raw: _Input, where: str) -> Box:
+    low = _read_bounds(raw.low, raw.shape, f"{where}low")
+    high = _read_bounds(raw.high, raw.shape, f"{where}high")
     for index, (a, b) in enumerate(zip(low, high, strict=True)):
         if a > b:
-            raise InputError(f"expected low ≤ high, found {a} > {b}", _bound_place(raw, index))
-    return Box(tuple(raw.shape), low, high, raw.precision_bits, _read_display(raw, "input"))
+            raise InputError(f"expected low ≤ high, found {a} > {b}", f"{where}{_bound_place(raw, index)}")
+    return Box(tuple(raw.shape), low, high, raw.precision_bits, _read_display(raw, where.removesuffix(".")))
 
 
 def _bound_place(raw: _Input, index: int) -> str:
     if not isinstance(raw.low, int):
-        return f"input.low[{index}]"
-    return "input.low" if isinstance(raw.high, int) else f"input.high[{index}]"
+        return f"low[{index}]"
+    return "low" if isinstance(raw.high, int) else f"high[{index}]"
 
 
 def _read_bounds(raw: int | list[int] | EncodedTensor, shape: list[int], place: str) -> tuple[int, ...]:
@@ -131,7 +147,9 @@ def _read_display(raw: _Input | _Output, place: str) -> Display:
     if isinstance(raw.scale, msgspec.UnsetType):
         return Display(None, raw.zero_point)
     if not _DECIMAL.fullmatch(raw.scale):
-        raise InputError(f"expected a decimal number as a string, found {raw.scale[:24]!r}", f"{place}.scale")
+        raise InputError(
+            f"expected a decimal number as a string, found {raw.scale[:24]!r}", f"{place}.scale".lstrip(".")
+        )
     return Display(raw.scale, raw.zero_point)
 
 

@@ -6,20 +6,21 @@ trusts who made them. The exit code follows from all three, here and nowhere els
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from certify.certificate.sizes import sizes
-from certify.certificate.statement import Subject
+from certify.certificate.statement import AnySubject
 from certify.errors import (
     CertifyError,
+    FalseClaimError,
     InputError,
     InvalidCertificateError,
     ReaderMissingError,
     TicketNotFoundError,
     printable,
 )
+from certify.report import claims
 from certify.report.exit_codes import FAILED, HOLDS, REFUTED, UNDECIDED
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Failure:
     """Why a command has no verdict to give.
 
     Attributes:
-        kind: input, certificate, reader, ticket, usage or internal.
+        kind: input, certificate, claim, reader, ticket, usage or internal.
         file: which file, empty where none is to blame.
         place: where in it.
         message: one line.
@@ -54,20 +55,20 @@ class Failure:
 
 @dataclass(frozen=True)
 class Result:
-    """What one command found about one target or certificate.
+    """What one command found about one target, certificate or pair of networks.
 
     Attributes:
-        command: prove or audit.
+        command: prove, audit or equal.
         exit_code: what the program exits with for this result.
         verdict: proved, refuted or undecided; None where something failed before one was reached.
         reason: why it is not proved.
         certificate: the certificate's path, written or audited.
-        claim: relation, target file, its digest and conversion, box, number of points as factors.
-        witness: input, left (the target's outputs) and right, for refuted.
+        claim: relation, files, their digests and conversions, box, number of points as factors.
+        witness: input, left (the target's outputs, or the first network's) and right, for refuted.
         obligations: count and digest by kind.
-        checks: what was asked besides, and of whom.
-        ticket: the base network's name and the ticket's sizes.
-        signature: valid, unknown signer, untimely or unchecked; empty for prove.
+        checks: what was asked besides, of whom, and what each step decided.
+        ticket: the base network's name and the ticket's sizes, where there is a ticket.
+        signature: valid, unknown signer, untimely or unchecked; empty where no certificate was read.
         signer: key id and principals of whoever signed.
         trusted: whether a trusted key signed.
         timings: seconds by phase.
@@ -93,11 +94,18 @@ class Result:
     error: Failure | None = None
 
 
-def of_proof(subject: Subject, proof: Proof, timings: Mapping[str, float], versions: Mapping[str, str]) -> Result:
-    """Return the result of proving a ticket that was just found."""
+def of_proof(
+    subject: AnySubject,
+    proof: Proof,
+    timings: Mapping[str, float],
+    versions: Mapping[str, str],
+    *,
+    command: str = "prove",
+) -> Result:
+    """Return the result of proving what a command was asked, without a certificate to judge."""
     return Result(
-        command="prove",
-        exit_code=HOLDS if proof.verdict == "proved" else UNDECIDED,
+        command=command,
+        exit_code=_exit_code(proof),
         timings=timings,
         versions=versions,
         **_proof_parts(subject, proof),
@@ -105,13 +113,28 @@ def of_proof(subject: Subject, proof: Proof, timings: Mapping[str, float], versi
 
 
 def of_audit(
-    audit: Audit, path: str, timings: Mapping[str, float], versions: Mapping[str, str], *, any_signer: bool
+    audit: Audit,
+    path: str,
+    timings: Mapping[str, float],
+    versions: Mapping[str, str],
+    *,
+    any_signer: bool,
+    any_claim: bool = False,
 ) -> Result:
-    """Return the result of auditing one certificate; `any_signer` asks for no trusted signature."""
+    """Return the result of auditing one certificate.
+
+    Args:
+        audit: what was found.
+        path: the certificate's.
+        timings: seconds by phase.
+        versions: of the program and what it rests on.
+        any_signer: no trusted signature is asked for.
+        any_claim: less than equality on the whole box is enough.
+    """
     signature, signer = _signature(audit.signature)
-    return Result(
+    result = Result(
         command="audit",
-        exit_code=_audit_exit_code(audit, any_signer),
+        exit_code=_exit_code(audit.proof) if audit.trusted or any_signer else UNDECIDED,
         certificate=path,
         signature=signature,
         signer=signer,
@@ -120,6 +143,10 @@ def of_audit(
         versions=versions,
         **_proof_parts(audit.statement.subject, audit.proof),
     )
+    missing = claims.what_is_missing(audit.statement.subject)
+    if missing and not any_claim:
+        return _less_than_asked(result, f"expected equality on the whole box, found a claim of {missing}")
+    return result
 
 
 def with_second_opinion(result: Result, opinion: SecondOpinion | None) -> Result:
@@ -177,6 +204,8 @@ def of_error(command: str, error: CertifyError, file: str, timings: Mapping[str,
 
 def _kind(command: str, error: CertifyError) -> tuple[str, int]:
     match error:
+        case FalseClaimError():
+            return "claim", REFUTED
         case InvalidCertificateError():
             return "certificate", REFUTED
         case InputError():
@@ -189,10 +218,8 @@ def _kind(command: str, error: CertifyError) -> tuple[str, int]:
             return "internal", FAILED
 
 
-def _audit_exit_code(audit: Audit, any_signer: bool) -> int:
-    if not audit.trusted and not any_signer:
-        return UNDECIDED
-    return {"proved": HOLDS, "refuted": REFUTED}.get(audit.proof.verdict, UNDECIDED)
+def _exit_code(proof: Proof) -> int:
+    return {"proved": HOLDS, "refuted": REFUTED}.get(proof.verdict, UNDECIDED)
 
 
 def _signature(check: SignatureCheck | None) -> tuple[str, dict[str, str]]:
@@ -206,59 +233,27 @@ def _signature(check: SignatureCheck | None) -> tuple[str, dict[str, str]]:
     return "unknown signer", {"key_id": ", ".join(check.unknown_key_ids)}
 
 
-def _proof_parts(subject: Subject, proof: Proof) -> dict[str, Any]:
+def _proof_parts(subject: AnySubject, proof: Proof) -> dict[str, Any]:
     return {
         "verdict": proof.verdict.value,
         "reason": proof.reason,
-        "claim": _claim(subject, proof),
+        "claim": claims.claim(subject, proof.claim),
         "witness": None if proof.witness is None else asdict(proof.witness),
         "obligations": {kind: asdict(count) for kind, count in proof.obligations.items()},
         "checks": _checks(proof),
-        "ticket": ticket(subject),
+        "ticket": claims.ticket(subject),
     }
-
-
-def _claim(subject: Subject, proof: Proof) -> dict[str, Any]:
-    return {
-        "relation": "equal",
-        "target": subject.name,
-        "sha256": subject.sha256,
-        "conversion": conversion(subject),
-        "low": _bound(proof.claim.low),
-        "high": _bound(proof.claim.high),
-        "points": [list(factor) for factor in proof.claim.point_factors],
-    }
-
-
-def conversion(subject: Subject) -> dict[str, str] | None:
-    """Return how a model became the target network, and between which of its tensors; None for a network."""
-    found = subject.file.conversion
-    return None if found is None else {name: value for name, value in asdict(found).items() if name != "notes"}
-
-
-def _bound(values: Sequence[int]) -> int | list[int]:
-    return values[0] if len(set(values)) == 1 else list(values)
 
 
 def _checks(proof: Proof) -> dict[str, Any]:
     composed, swept = proof.composition, proof.sweep
     return {
         "strategy": proof.strategy,
+        "portfolio": [asdict(stage) for stage in proof.portfolio],
         "solver": "z3",
         "neurons": composed.neurons,
         "neurons_exhausted": composed.exhausted,
         "network": None if composed.network is None else composed.network.value,
         "sweep": None if swept is None else {"points": swept.points, "multiplications": swept.work},
-    }
-
-
-def ticket(subject: Subject) -> dict[str, Any]:
-    """Return the base network's name and the ticket's sizes."""
-    base = subject.base
-    return {
-        "seed": base.seed,
-        "blocks": "grown" if subject.block_width is None else subject.block_width,
-        "widths": list(base.widths),
-        "precisions": [precision.kept for precision in base.precisions],
-        **asdict(sizes(subject.target, subject.masks)),
+        "maximum": None if proof.maximum is None else asdict(proof.maximum),
     }

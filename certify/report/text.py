@@ -9,6 +9,7 @@ from certify.errors import printable
 from certify.report.result import Result
 
 _WIDTH = 13
+_FILES = 4
 
 
 def to_text(results: Sequence[Result], *, quiet: bool = False, verbose: bool = False) -> str:
@@ -33,11 +34,55 @@ def model(conversion: Mapping[str, str] | None) -> str:
     return f"{conversion['format']}, {' '.join(said)}, rounding rule {conversion['rule']}"
 
 
+def claim_text(claim: Mapping[str, Any]) -> str:
+    """Return a claim as people say it."""
+    if "target" in claim:
+        said = f"{claim['target']} equals its pruned random network"
+    else:
+        left, right = printable(claim["left"]["name"]), right_name(claim["right"])
+        said = {
+            "equal": f"{left} equals {right}",
+            "within": f"{left} is within {claim['bound']} of {right}",
+            "argmax": f"{left} has the argmax of {right}",
+        }[claim["relation"]]
+    if claim.get("whole_box", True):
+        return f"{said} on all {points(claim['points'])} input points"
+    return f"{said} on {points(claim['points'])} input points, a part of the box"
+
+
+def right_name(right: Mapping[str, Any]) -> str:
+    """Return how a claim's second network is called: by its file, or by the files of the base that it prunes."""
+    if "base" not in right:
+        return printable(right["name"])
+    names = [printable(file["name"]) for file in right["base"]]
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"{names[0]}{more}, pruned,"
+
+
+def right_lines(right: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Return what a claim's second network rests on, a line each."""
+    if "base" not in right:
+        yield "right", f"sha256 {right['sha256']}"
+        yield "model", model(right["conversion"])
+        return
+    files = right["base"]
+    for file in files[:_FILES]:
+        yield "base", f"{printable(file['name'])}, sha256 {file['sha256']}"
+    if len(files) > _FILES:
+        yield "", f"… {len(files)} files in all; --format json has them"
+    if right["layout"]:
+        yield "layout", f"{printable(right['layout']['name'])}, sha256 {right['layout']['sha256']}"
+    if right["seed"] is not None:
+        yield "seed", f"{right['seed']!r}, and every weight is that seed's"
+    if right["round_to"] is not None:
+        yield "rounding", f"{right['rounded']:,} weights rounded to multiples of 2^-{right['round_to']}"
+
+
 def _lines(result: Result, *, quiet: bool, verbose: bool) -> Iterator[str]:
     yield _headline(result)
     if quiet or not result.claim:
         return
-    yield from (_line(name, text) for name, text in _evidence(result) if text)
+    yield from (_line(name, text) for name, text in _evidence(result, verbose=verbose) if text)
     if verbose:
         yield _line("time", ", ".join(f"{phase} {seconds:.2f} s" for phase, seconds in result.timings.items()))
         yield _line("versions", ", ".join(f"{name} {version}" for name, version in result.versions.items()))
@@ -48,30 +93,58 @@ def _line(name: str, text: str) -> str:
 
 
 def _headline(result: Result) -> str:
-    where = f"{printable(result.certificate)}: " if result.command == "audit" else ""
+    where = f"{printable(result.certificate)}: " if result.signature else ""
     if not result.claim:
         return f"{result.verdict or 'error'}: {result.error.line() if result.error else result.reason}"
-    claim = result.claim
-    equal = f"{claim['target']} equals its pruned random network on all {points(claim['points'])} input points"
+    claim = claim_text(result.claim)
     if result.verdict == "proved":
-        return f"proved: {where}{equal}" + (f"; {result.reason}" if result.reason else "")
-    return f"{result.verdict}: {where}whether {equal}: {result.reason}"
+        return f"proved: {where}{claim}" + (f"; {result.reason}" if result.reason else "")
+    return f"{result.verdict}: {where}whether {claim}: {result.reason}"
 
 
-def _evidence(result: Result) -> Iterator[tuple[str, str]]:
-    yield "target", f"sha256 {result.claim['sha256']}"
-    yield "model", model(result.claim["conversion"])
-    yield "ticket", _ticket(result.ticket)
-    yield "size", _size(result.ticket)
+def _evidence(result: Result, *, verbose: bool) -> Iterator[tuple[str, str]]:
+    of_ticket = "target" in result.claim
+    yield from _about_ticket(result) if of_ticket else _about_networks(result)
     yield "obligations", _obligations(result)
+    if verbose or not of_ticket:
+        for index, stage in enumerate(result.checks["portfolio"]):
+            yield "" if index else "steps", f"{stage['name']}: {stage['outcome']}"
+    yield "difference", _maximum(result.checks["maximum"])
     yield "besides", _besides(result.checks)
     if "cross_check" in result.checks:
         yield "cross-check", _cross_check(result.checks["cross_check"])
     if result.witness is not None:
+        left, right = ("target", "ticket") if of_ticket else ("left", "right")
         yield "witness", f"input {_vector(result.witness['input'])}"
-        yield "", f"target {_vector(result.witness['left'])}, ticket {_vector(result.witness['right'])}"
-    if result.command == "audit":
+        yield "", f"{left} {_vector(result.witness['left'])}, {right} {_vector(result.witness['right'])}"
+    if result.signature:
         yield "signature", _signature(result)
+
+
+def _about_ticket(result: Result) -> Iterator[tuple[str, str]]:
+    yield "target", f"sha256 {result.claim['sha256']}"
+    yield "model", model(result.claim["conversion"])
+    yield "ticket", _ticket(result.ticket)
+    yield "size", _size(result.ticket, "random weights")
+
+
+def _about_networks(result: Result) -> Iterator[tuple[str, str]]:
+    claim = result.claim
+    yield "left", f"sha256 {claim['left']['sha256']}"
+    yield "model", model(claim["left"]["conversion"])
+    yield from right_lines(claim["right"])
+    if not claim["whole_box"]:
+        yield "box", box(claim)
+    if result.ticket:
+        yield "size", _size(result.ticket, "weights")
+
+
+def box(claim: Mapping[str, Any]) -> str:
+    """Return a claim's box: from where to where, for all inputs or for each."""
+    low, high = ([bound] if isinstance(bound, int) else bound for bound in (claim["low"], claim["high"]))
+    if len(low) == len(high) == 1:
+        return f"{low[0]} to {high[0]}"
+    return f"low {_vector(low)}, high {_vector(high)}"
 
 
 def _ticket(ticket: Mapping[str, Any]) -> str:
@@ -80,17 +153,27 @@ def _ticket(ticket: Mapping[str, Any]) -> str:
     return f"seed {ticket['seed']!r}, hidden widths {widths} ({blocks})"
 
 
-def _size(ticket: Mapping[str, Any]) -> str:
+def _size(ticket: Mapping[str, Any], what: str) -> str:
     kept, base = ticket["kept"], ticket["base_parameters"]
-    return f"{kept:,} of {base:,} random weights kept; {ticket['ratio']} times the lower bound (Theorem 3)"
+    return f"{kept:,} of {base:,} {what} kept; {ticket['ratio']} times the lower bound (Theorem 3)"
 
 
 def _obligations(result: Result) -> str:
     if not result.obligations:
         return ""
     counts = ", ".join(f"{count['count']:,} {kind}" for kind, count in result.obligations.items())
-    how = "all refuted by z3" if result.checks["strategy"] == "decomposition" else "not all refuted by z3"
+    proved = result.checks["strategy"] in {"decomposition", "merging"}
+    how = "all refuted by z3" if proved else "not all refuted by z3"
     return f"{counts}: {how}"
+
+
+def _maximum(maximum: Mapping[str, Any] | None) -> str:
+    if maximum is None:
+        return ""
+    upper, seen = maximum["upper"], maximum["seen"]
+    if upper is None:
+        return f"{seen} is the largest seen; no bound was found"
+    return f"at most {upper}, which is reached" if upper == seen else f"at most {upper}; {seen} is the largest seen"
 
 
 def _besides(checks: Mapping[str, Any]) -> str:

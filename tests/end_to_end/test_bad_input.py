@@ -243,7 +243,7 @@ def test_bad_option(prepared, name):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["audit"], "Missing argument 'CERT...'"),
+        (["audit"], "expected CERT... or --target and --base, found neither"),
         (["show"], "Missing argument 'CERT'"),
         (["prove"], "Missing argument 'TARGET'"),
         (["audit", "x", "--at", "yesterday"], "--at: expected a moment such as 2026-11-22T12:00:00Z"),

@@ -283,3 +283,58 @@ def test_a_full_disk(alice):
     assert ran.error == (
         "certify: /dev/full: expected a place to write to, found one that fails: No space left on device"
     )
+
+
+# Two networks, one or both of them models.
+
+
+def test_a_model_equals_what_it_is_converted_to(alice):
+    assert alice("convert", "model.tflite").code == 0
+    for pair in (["model.tflite", "model.json"], ["model.json", "model.tflite"], ["model.tflite", "model.tflite"]):
+        ran = alice("equal", *pair, "--key", "alice.pem", "-o", NAME, "--format", "json")
+        assert (ran.code, ran.result["verdict"]) == (0, "proved")
+        conversions = [ran.result["claim"][side]["conversion"] for side in ("left", "right")]
+        assert [conversion is not None for conversion in conversions] == [name == "model.tflite" for name in pair]
+        said = payload_of((alice.folder / NAME).read_bytes())["predicate"]
+        assert ["rule" in said[side] for side in ("left", "right")] == [name == "model.tflite" for name in pair]
+        assert audit(alice).code == 0
+        assert audit(alice).out.count("\n  model        tflite, from tensor") == pair.count("model.tflite")
+
+
+@pytest.mark.parametrize("pair", [["model.tflite", "model.json"], ["model.json", "model.tflite"]])
+def test_the_rule_is_the_models(alice, pair):
+    assert alice("convert", "model.tflite", "--rule", "double").code == 0
+    ran = alice("equal", *pair, "--rule", "double", "--format", "json")
+    assert (ran.code, ran.result["verdict"]) == (0, "proved")
+    ran = alice("equal", "model.json", "model.json", "--rule", "double")
+    assert (ran.code, "expected no rule" in ran.error) == (2, True)
+
+
+def test_models_that_differ(alice):
+    """In a weight, they are told apart; in the zero point of their inputs, only their boxes are others."""
+    weight = Layer([[3], [126]], bias=[1000, -5], output_scale=0.2, output_zero=-128, activation="RELU")
+    alice.write("weight.tflite", between(chain([weight, LAST], input_zero=-100), before="LOGISTIC").pack())
+    ran = alice("equal", "model.tflite", "weight.tflite", "--format", "json")
+    assert (ran.code, ran.result["verdict"]) == (1, "refuted")
+    alice.write("zero.tflite", OTHER)
+    ran = alice("equal", "model.tflite", "zero.tflite", "--format", "json")
+    assert (ran.code, ran.result["claim"]["whole_box"]) == (0, False)
+    assert (ran.result["claim"]["low"], ran.result["claim"]["high"]) == (-28, 226)
+
+
+def test_a_pair_of_which_a_model_says_something_else(alice):
+    assert alice("equal", "model.tflite", "model.tflite", "--key", "alice.pem", "-o", NAME).code == 0
+    for side in ("left", "right"):
+        said = payload_of((alice.folder / NAME).read_bytes())
+        said["predicate"][side]["output_tensor"] = "layer0"
+        alice.write("lie.json", signed(said, ALICE))
+        ran = alice("audit", "lie.json", "--trust", "alice.pub", "--format", "json")
+        assert (ran.code, ran.result["error"]["place"]) == (1, f"payload.predicate.{side}.output_tensor")
+
+
+def test_a_pair_without_the_reader(alice, unread):
+    assert alice("equal", "model.tflite", "model.tflite", "--key", "alice.pem", "-o", NAME).code == 0
+    ran = alice.run("equal", "model.tflite", "model.tflite", "--format", "json", **unread)
+    assert (ran.code, ran.result["error"]["kind"]) == (2, "reader")
+    ran = alice.run("audit", NAME, "--trust", "alice.pub", "--format", "json", **unread)
+    assert (ran.code, ran.result["error"]["kind"]) == (3, "reader")

@@ -10,13 +10,15 @@ import pytest
 from program import TINY, certificate, changed, issued, sha256, signed, signing_key, statement, target_bytes
 
 from certify import __version__
+from certify.certificate.form import EQUIVALENCE
 from certify.certificate.keys import SigningKey
 from certify.certificate.trust import parse_allowed_signers
 from certify.errors import InputError
 from certify.network.reader import read_network
+from certify.proof.claim import Relation
 
 ALICE = signing_key(1)
-COMMANDS = ("prove", "audit", "convert", "export", "show", "keygen", "supports")
+COMMANDS = ("prove", "audit", "equal", "convert", "export", "show", "keygen", "supports")
 
 
 # keygen.
@@ -210,9 +212,11 @@ def test_what_is_listed_is_read(certify):
     assert said["target formats"] == [TINY["format"], "tflite"]
     assert "FULLY_CONNECTED" in said["TFLite operators"]
     assert issued().payload.decode().count(said["certificates"][0]) == 1
+    assert said["certificates"][1] == EQUIVALENCE
     base = statement()["predicate"]["base"]
     assert (base["generator"], base["construction"]) == (said["base network"][0], said["constructions"][0])
-    assert said["relations"] == [statement()["predicate"]["claim"]["relation"]]
+    assert said["relations"] == [Relation(name).name for name in ("equal", "within", "argmax")]
+    assert said["relations"][0] == statement()["predicate"]["claim"]["relation"]
 
 
 def test_limits_are_where_it_says(certify):

@@ -181,7 +181,7 @@ LIES = {
     "predicate-version": (
         lie("predicateType", to="urn:certify:exact-ticket:v2"),
         "payload.predicateType",
-        "expected urn:certify:exact-ticket:v1, found 'urn:certify:exact-ticket:v2'",
+        "expected urn:certify:exact-ticket:v1 or urn:certify:equivalence:v1, found 'urn:certify:exact-ticket:v2'",
     ),
     "predicate-of-others": (
         lie("predicateType", to="https://slsa.dev/provenance/v1"),

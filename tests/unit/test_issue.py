@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
+from equivalences import OTHER, base_bytes, equivalence, permuted
 from program import TINY, changed, issued, signing_key, target_bytes
+from verdicts import only_the_decomposition
 
 from certify import issue as module
+from certify.base.claimed import BaseFiles, read_base
 from certify.base.law import BaseNetwork, Precision
+from certify.base.mask import from_bits
 from certify.certificate.audit import audit
 from certify.certificate.signatures import sign
 from certify.errors import DisagreementError, InputError, TicketNotFoundError
-from certify.issue import Options, issue, versions
+from certify.issue import Options, decide, issue, issue_in, versions
 from certify.monitor import Monitor
+from certify.network.arrays import File
 from certify.network.target import read_target
 from certify.proof.claim import Verdict
 from certify.proof.prover import Budget
 from certify.ticket import Ticket
+from certify.ticket.given import find_ticket_in
 
 DATA = target_bytes()
 TARGET = read_target(DATA)
@@ -78,7 +85,8 @@ def test_no_ticket():
         issue("tiny.json", TARGET, Options("0", 1))
 
 
-def test_undecided_has_no_payload():
+def test_undecided_has_no_payload(monkeypatch):
+    only_the_decomposition(monkeypatch)
     found = issue("tiny.json", TARGET, Options(), budget=Budget(rlimit=1, sweep_work=0))
     assert found.payload == b""
     assert found.proof.verdict is Verdict.UNDECIDED
@@ -113,3 +121,55 @@ def test_phases():
 def test_versions():
     assert set(versions()) == {"certify", "numba", "numpy", "z3"}
     assert json.loads(issued().payload)["predicate"]["versions"] == dict(versions())
+
+
+def test_ticket_that_only_merging_proves(monkeypatch):
+    """Without the decomposition, on a grid too large to sweep: the statement says so, and an audit says the same."""
+    monkeypatch.setattr("certify.proof.structure.MAX_BITS", 3)
+    target = read_target(target_bytes(changed("input", "low", to=-(2**40))))
+    found = issue("wide.json", target, Options())
+    assert found.proof.strategy == "merging"
+    again = audit(sign(found.payload, signing_key(1)), None, None)
+    assert again.proof == found.proof
+
+
+# In a base network that somebody has.
+
+
+def given():
+    source = BaseFiles((File("base.json", base_bytes()),))
+    return source, read_base(source, TARGET.network)
+
+
+def test_issue_in_the_same_again():
+    first, second = (issue_in("tiny.json", TARGET, *given()) for _ in range(2))
+    assert first.payload == second.payload
+    assert audit(sign(first.payload, signing_key(1)), None, None).proof == first.proof
+
+
+def test_issue_in_checks_the_name_before_any_work(monkeypatch):
+    monkeypatch.setattr(module, "find_ticket_in", lambda *_: pytest.fail("it began to work"))
+    with pytest.raises(InputError, match="expected a file name"):
+        issue_in("a/b", TARGET, *given())
+
+
+def test_wrong_ticket_in_a_base_is_a_defect(monkeypatch):
+    source, base = given()
+    masks = find_ticket_in(TARGET.network, base.network)
+    nothing = [from_bits(np.zeros(mask.shape, dtype=np.bool_)) for mask in masks]
+    monkeypatch.setattr(module, "find_ticket_in", lambda *_: (*masks[:3], nothing[3]))
+    with pytest.raises(DisagreementError, match="the ticket that was found is not the target"):
+        issue_in("tiny.json", TARGET, source, base)
+
+
+def test_decide():
+    proved = decide(equivalence(permuted()))
+    assert (proved.proof.verdict, proved.proof.claim.relation.name) == (Verdict.PROVED, "equal")
+    assert proved.payload
+    refuted = decide(equivalence(OTHER))
+    assert (refuted.proof.verdict, refuted.payload) == (Verdict.REFUTED, b"")
+
+
+def test_decide_under_another_budget_says_so():
+    payload = decide(equivalence(permuted()), budget=Budget(remainder_rlimit=7)).payload
+    assert json.loads(payload)["predicate"]["proof"]["rlimit"] == 7

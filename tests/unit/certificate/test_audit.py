@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from datetime import UTC, datetime
 
+import equivalences
 import pytest
 from program import TINY, certificate, issued, signed, signing_key, statement
+from verdicts import only_the_decomposition
 
 from certify.certificate.audit import audit
 from certify.certificate.signatures import sign
@@ -89,8 +92,9 @@ def test_lie(change):
     assert caught.value.place == "payload.predicate.sizes.kept"
 
 
-def test_undecided_is_no_lie():
+def test_undecided_is_no_lie(monkeypatch):
     """An auditor who spends too little does not call the certificate invalid."""
+    only_the_decomposition(monkeypatch)
     found = audit(TRUE, TRUST, AT, NOTHING)
     assert found.proof.verdict is Verdict.UNDECIDED
     assert found.trusted
@@ -138,3 +142,112 @@ def test_too_large(monkeypatch):
     monkeypatch.setattr("certify.certificate.envelope.MAX_BYTES", 100)
     with pytest.raises(InputError, match="expected a certificate of at most 100 bytes, found"):
         audit(TRUE, TRUST, AT)
+
+
+# Equivalences.
+
+
+@pytest.mark.parametrize("name", [*equivalences.CLAIMS, "pruned"])
+def test_true_equivalence(name):
+    found = audit(equivalences.certificate(name, ALICE), TRUST, AT)
+    made = equivalences.proved(name)
+    assert found.trusted
+    assert found.proof == made.proof
+    assert found.proof.verdict is Verdict.PROVED
+    assert found.proof.claim.relation == made.subject.relation
+    assert found.statement.payload == made.payload
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("claim", "points"), [[5, 1], [5, 1]]),
+        (("proof", "maximum"), equivalences.FAR + 1),
+        (("proof", "strategy"), "merging"),
+        (("proof", "sweep"), None),
+    ],
+    ids=lambda value: ".".join(value) if isinstance(value, tuple) else "",
+)
+def test_lie_of_an_equivalence(path, value):
+    said = copy.deepcopy(equivalences.statement("within"))
+    said["predicate"][path[0]][path[1]] = value
+    with pytest.raises(InvalidCertificateError) as caught:
+        audit(signed(said, ALICE), TRUST, AT)
+    assert caught.value.place.startswith(f"payload.predicate.{path[0]}.{path[1]}")
+
+
+def test_equivalence_that_does_not_hold():
+    said = copy.deepcopy(equivalences.statement("within"))
+    said["predicate"]["claim"]["bound"] = equivalences.FAR - 1
+    found = audit(signed(said, ALICE), TRUST, AT)
+    assert found.proof.verdict is Verdict.REFUTED
+    assert found.proof.witness is not None
+
+
+def test_an_equivalence_is_proved_under_its_own_budget(monkeypatch):
+    """What its proof may spend decides how it is proved, and so its bytes."""
+    budgets = []
+
+    def watched(left, right, budget, **options):
+        budgets.append(budget)
+        return prover.prove(left, right, budget, **options)
+
+    monkeypatch.setattr("certify.certificate.audit.prove", watched)
+    said = copy.deepcopy(equivalences.statement("equal"))
+    said["predicate"]["proof"]["rlimit"] = 12345
+    audit(signed(said, ALICE), TRUST, AT)
+    audit(TRUE, TRUST, AT)
+    assert budgets == [Budget(remainder_rlimit=12345), Budget()]
+
+
+def leaves(node, path=()):
+    """Every place in a document where something stands that has no parts."""
+    children = list(node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ())
+    if not children:
+        yield path
+    for key, child in children:
+        yield from leaves(child, (*path, key))
+
+
+def another(value):
+    """Something else of the same kind, that a reader cannot refuse for its type."""
+    if isinstance(value, int):
+        return value + 1
+    if not isinstance(value, str):
+        return {} if value == {} else 0
+    return ("0" if value[:1] != "0" else "1") + value[1:] if value else "x"
+
+
+# What a maker may choose without saying anything false: names, versions, what the proof may spend, a weaker bound,
+# and to what numbers would be rounded of which none has to be.
+FREE = {
+    ("subject", 0, "name"),
+    ("right", "name"),
+    ("right", "base", "files", 0, "name"),
+    ("right", "base", "round_to"),
+    ("proof", "rlimit"),
+}
+WEAKER = ("claim", "bound")
+TAMPERED = [
+    pytest.param(name, path, id=f"{name}-{'.'.join(map(str, path))}")
+    for name in ("within", "part", "pruned")
+    for path in leaves(equivalences.statement(name))
+]
+
+
+@pytest.mark.parametrize(("name", "path"), TAMPERED)
+def test_every_field_of_an_equivalence_counts(name, path):
+    said = copy.deepcopy(equivalences.statement(name))
+    node = said
+    for key in path[:-1]:
+        node = node[key]
+    if node[path[-1]] == {}:
+        node[path[-1]] = {"weight": {"count": 1, "sha256": "0" * 64}}
+    else:
+        node[path[-1]] = another(node[path[-1]])
+    try:
+        holds = audit(signed(said, ALICE), TRUST, AT).proof.verdict is Verdict.PROVED
+    except InvalidCertificateError:
+        holds = False
+    within = path[1:] if path[0] == "predicate" else path
+    assert holds == (within in FREE or within[0] == "versions" or (name, within) == ("within", WEAKER))

@@ -34,7 +34,9 @@ def test_values_are_frozen(kind):
     assert kind.__dataclass_params__.frozen
 
 
-@pytest.mark.parametrize("name", ["Audit", "Subject", "Statement", "SigningKey"])
+@pytest.mark.parametrize(
+    "name", ["Audit", "Subject", "Equivalence", "NamedFile", "PrunedBase", "Statement", "SigningKey"]
+)
 def test_what_holds_arrays_or_secrets_is_compared_as_an_object(name):
     [kind] = [kind for kind in VALUES if kind.__name__ == name]
     assert not kind.__dataclass_params__.eq
@@ -93,16 +95,23 @@ TAGGED = [(kind.__struct_config__.tag_field, kind.__struct_config__.tag) for kin
 
 @pytest.mark.parametrize(("name", "values"), CLOSED)
 def test_errors_name_what_a_closed_field_may_hold(name, values):
-    assert [value for value in values if value not in form.CHOICES[name].replace(",", "").split()] == []
+    assert [value for value in values if value not in named(form.EQUIVALENCE_CHOICES[name])] == []
+
+
+def named(choices):
+    return choices.replace(",", "").split()
 
 
 def test_errors_name_the_kinds_of_a_form_that_has_several():
-    assert [tag for field, tag in TAGGED if field and tag not in form.CHOICES[field].split()] == []
+    assert [tag for field, tag in TAGGED if field and tag not in named(form.EQUIVALENCE_CHOICES[field])] == []
 
 
 def test_what_errors_name_are_fields_of_the_form():
     names = {field.encode_name for kind in FORMS for field in msgspec.structs.fields(kind)}
     assert set(form.CHOICES) <= names | {field for field, _ in TAGGED}
     assert form.CHOICES["blocks"] == "grown or a number of units"
-    assert form.CHOICES["strategy"] == "decomposition or sweep"
+    assert form.CHOICES["strategy"] == "decomposition, sweep or merging"
+    assert (form.CHOICES["relation"], form.CHOICES["format"]) == ("equal", "certify.network/1 or tflite")
+    differing = {name for name in form.CHOICES if form.CHOICES[name] != form.EQUIVALENCE_CHOICES[name]}
+    assert differing == {"format", "relation"}
     assert form.CHOICES["quantization"] == "floor, toward_zero"

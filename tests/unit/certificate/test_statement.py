@@ -17,8 +17,10 @@ from certify.base.law import Precision
 from certify.base.mask import from_bits
 from certify.base.prune import prune
 from certify.certificate.canonical import canonical
+from certify.certificate.exact_ticket import build
 from certify.certificate.mask_codec import encode
-from certify.certificate.statement import build, check_name, first_difference, read
+from certify.certificate.parts import check_name
+from certify.certificate.statement import first_difference, read
 from certify.errors import InputError, InvalidCertificateError
 from certify.issue import Options
 from certify.proof.claim import Claim

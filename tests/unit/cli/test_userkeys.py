@@ -10,7 +10,7 @@ import pytest
 from program import signing_key, trust_line
 
 from certify.certificate.trust import parse_allowed_signers
-from certify.cli import prove, userkeys
+from certify.cli import signing, userkeys
 from certify.cli.blame import FileError, about
 from certify.cli.userkeys import KeyPair, check_free, default_key, default_trust, load_key, make_key, read_trust
 from certify.errors import InputError
@@ -178,7 +178,7 @@ def test_blame():
     ],
 )
 def test_argument_for_a_shell(path, argument):
-    assert prove._argument(Path(path)) == argument
+    assert signing._argument(Path(path)) == argument
 
 
 @pytest.mark.parametrize(
@@ -195,4 +195,4 @@ def test_argument_for_a_shell(path, argument):
 def test_program(monkeypatch, called, found, program):
     monkeypatch.setattr("sys.argv", [called])
     monkeypatch.setattr("shutil.which", lambda _: found)
-    assert prove._program() == program
+    assert signing._program() == program

@@ -67,7 +67,8 @@ def test_proved():
     assert (document["verdict"], document["error"]) == ("proved", None)
     assert document["timings"] == {"sweep": 0.1235}
     assert set(document["claim"]) == {"relation", "target", "sha256", "low", "high", "points", "conversion"}
-    assert set(document["checks"]) == {"strategy", "solver", "neurons", "neurons_exhausted", "network", "sweep"}
+    checks = {"strategy", "portfolio", "solver", "neurons", "neurons_exhausted", "network", "sweep", "maximum"}
+    assert set(document["checks"]) == checks
 
 
 def test_witness_keeps_large_integers():

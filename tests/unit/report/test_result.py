@@ -143,6 +143,8 @@ def test_what_a_proof_leaves():
     assert result.reason == ""
     assert result.checks == {
         "strategy": "decomposition",
+        "portfolio": [dataclasses.asdict(stage) for stage in issued().proof.portfolio],
+        "maximum": None,
         "solver": "z3",
         "neurons": 6,
         "neurons_exhausted": 0,

@@ -1,0 +1,158 @@
+"""The statement of an exact ticket: a target file, and a pruning of a random network that equals it.
+
+`build` writes it from a target file's bytes, a ticket and a proof; `read_subject` takes from it just what cannot be
+recomputed: the target's bytes, the name of the base network, the masks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from certify.base.law import GENERATOR, BaseNetwork, Precision
+from certify.base.layout import check_precisions, matrix_shapes
+from certify.base.mask import Mask
+from certify.certificate import parts
+from certify.certificate.form import CONSTRUCTION, EXACT_TICKET, GROWN, BaseForm, TicketStatementForm
+from certify.certificate.sizes import sizes
+from certify.errors import InputError
+from certify.network.model import Network
+from certify.network.target import Target
+
+if TYPE_CHECKING:
+    # `certify show` reads a statement without loading the prover.
+    from certify.proof.prover import Proof
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What a certificate is about, and the ticket in it.
+
+    Attributes:
+        name: the target file's name, without folders.
+        file: the target file.
+        base: the base network's name.
+        block_width: units in every input's block; None where blocks grew.
+        masks: what pruning keeps, two for each layer of the target.
+    """
+
+    name: str
+    file: Target
+    base: BaseNetwork
+    block_width: int | None
+    masks: tuple[Mask, ...]
+
+    @property
+    def target(self) -> Network:
+        """The network to represent."""
+        return self.file.network
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the target file."""
+        return parts.digest(self.file.data)
+
+
+def build(subject: Subject, kept_sha256: str, proof: Proof, versions: Mapping[str, str]) -> bytes:
+    """Return the canonical payload of a proved claim.
+
+    Args:
+        subject: target and ticket.
+        kept_sha256: the digest of all kept weights, `kept_digest` of what `prune` drew.
+        proof: a proof whose verdict is `proved`.
+        versions: of the program and what it rests on, by name.
+    """
+    predicate = {
+        "target": parts.write_target(subject.file),
+        "base": _base(subject, kept_sha256),
+        "masks": [parts.write_mask(mask) for mask in subject.masks],
+        "claim": {"relation": "equal", **parts.write_box(proof.claim)},
+        "proof": {**parts.write_proof(proof), "neurons": proof.composition.neurons},
+        "sizes": asdict(sizes(subject.target, subject.masks)),
+        "versions": dict(versions),
+    }
+    return parts.write_statement(subject.name, subject.sha256, EXACT_TICKET, predicate)
+
+
+def _base(subject: Subject, kept_sha256: str) -> dict[str, Any]:
+    base = subject.base
+    return {
+        "generator": GENERATOR,
+        "seed": base.seed,
+        "construction": CONSTRUCTION,
+        "blocks": GROWN if subject.block_width is None else subject.block_width,
+        "widths": list(base.widths),
+        "precisions": [asdict(precision) for precision in base.precisions],
+        "quantization": base.quantization,
+        "kept_sha256": kept_sha256,
+    }
+
+
+def read_subject(raw: TicketStatementForm) -> Subject:
+    """Return target and ticket of a statement, well formed and fit for each other.
+
+    Raises:
+        InputError: they are not; the place is within the payload.
+    """
+    predicate, name = raw.predicate, raw.subject[0].name
+    parts.check_box_integers(predicate.claim)
+    parts.check_proof_integers(predicate.proof)
+    parts.check_name(name, "subject[0].name")
+    place = "predicate.target"
+    parts.check_digest(predicate.target, raw.subject[0].digest.sha256, place, "subject[0].digest.sha256")
+    file = parts.read_target_form(predicate.target, place)
+    base = _read_base(predicate.base, file.network)
+    masks = parts.read_masks(predicate.masks, matrix_shapes(file.network, base), "predicate.masks")
+    block_width = None if isinstance(predicate.base.blocks, str) else predicate.base.blocks
+    _check_blocks(masks, block_width)
+    return Subject(name, file, base, block_width, masks)
+
+
+def _read_base(raw: BaseForm, target: Network) -> BaseNetwork:
+    for field, values in (("widths", raw.widths), ("precisions", raw.precisions)):
+        if len(values) != len(target.layers):
+            problem = f"expected {len(target.layers)}, one for each layer, found {len(values)}"
+            raise InputError(problem, f"predicate.base.{field}")
+    for index, bits in enumerate(raw.precisions):
+        if bits.kept > bits.drawn:
+            problem = f"expected kept ≤ drawn, found {bits.kept} > {bits.drawn}"
+            raise InputError(problem, f"predicate.base.precisions[{index}]")
+    precisions = tuple(Precision(bits.drawn, bits.kept) for bits in raw.precisions)
+    try:
+        check_precisions(target, precisions)
+    except InputError as error:
+        raise InputError(f"{error.problem} ({error.place} of the target)", "predicate.base.precisions") from None
+    return BaseNetwork(raw.seed, tuple(raw.widths), precisions, raw.quantization)
+
+
+def _check_blocks(masks: Sequence[Mask], block_width: int | None) -> None:
+    """Check that each first matrix's mask has the blocks that the statement names."""
+    for index, first in enumerate(masks[::2]):
+        if block_width is None:
+            _check_grown(first, index)
+        else:
+            _check_fixed(first, index, block_width)
+
+
+def _check_grown(first: Mask, index: int) -> None:
+    """Grown blocks come in the order of their inputs, and the last ends at a unit that is kept."""
+    if (np.diff(first.columns) < 0).any():
+        raise InputError("expected grown blocks, in the order of their inputs", f"predicate.masks[{2 * index}]")
+    units = int(first.rows()[-1]) + 1 if first.kept else 1
+    if first.shape[0] != units:
+        problem = f"expected grown blocks, {units} units up to the last kept one, found {first.shape[0]}"
+        raise InputError(problem, f"predicate.base.widths[{index}]")
+
+
+def _check_fixed(first: Mask, index: int, block_width: int) -> None:
+    """Fixed blocks: so many units for every input and constant line; unit r serves input r div width."""
+    units, columns = first.shape
+    if units != columns * block_width:
+        problem = f"expected {columns} blocks of {block_width} units, found {units} units"
+        raise InputError(problem, f"predicate.base.widths[{index}]")
+    if (first.columns != first.rows() // block_width).any():
+        problem = f"expected blocks of {block_width} units, each for one input"
+        raise InputError(problem, f"predicate.masks[{2 * index}]")

@@ -1,0 +1,185 @@
+"""What both statements are made of: the statement around a predicate, files, masks, boxes and what a proof leaves.
+
+Each part is written in one way and read by the rules of its own reader; errors name the place inside the payload.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from certify.base.mask import Mask
+from certify.certificate import mask_codec
+from certify.certificate.canonical import canonical, integer, read_integer
+from certify.certificate.form import STATEMENT_TYPE, BoxForm, MaskForm, NetworkForm, ProofForm, TFLiteForm
+from certify.errors import InputError
+from certify.network.reader import FORMAT
+from certify.network.target import Target, read_target
+from certify.network.tensors import decode_base64
+
+if TYPE_CHECKING:
+    # `certify show` reads a statement without loading the prover.
+    from certify.proof.claim import Claim
+    from certify.proof.prover import Proof
+
+
+def write_statement(name: str, sha256: str, predicate_type: str, predicate: Mapping[str, Any]) -> bytes:
+    """Return the canonical payload of a predicate about one file."""
+    return canonical(
+        {
+            "_type": STATEMENT_TYPE,
+            "subject": [{"name": name, "digest": {"sha256": sha256}}],
+            "predicateType": predicate_type,
+            "predicate": predicate,
+        }
+    )
+
+
+def check_name(name: str, place: str = "") -> None:
+    """Check that a file's name is a plain one, which no folder or trick of a path is part of.
+
+    Raises:
+        InputError: it is not.
+    """
+    if not name or name in {".", ".."} or len(name) > 255 or not name.isprintable() or set(name) & set('/\\:"'):
+        expected = 'a file name in printable text, without folders or any of / \\ : "'
+        raise InputError(f"expected {expected}, found {name[:80]!r}", place)
+
+
+def encode(data: bytes) -> str:
+    """Return base64."""
+    return base64.b64encode(data).decode()
+
+
+def digest(data: bytes) -> str:
+    """Return the SHA-256 in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def write_target(file: Target) -> dict[str, str]:
+    """Return a target file's exact bytes, and of a model how it was converted."""
+    data, conversion = encode(file.data), file.conversion
+    if conversion is None:
+        return {"format": FORMAT, "bytes": data}
+    said = {name: getattr(conversion, name) for name in TFLiteForm.__struct_fields__ if name != "bytes"}
+    return {"format": conversion.format, "bytes": data, **said}
+
+
+def read_target_form(raw: NetworkForm | TFLiteForm, place: str) -> Target:
+    """Return the target in a form, read again from its bytes.
+
+    Raises:
+        InputError: the bytes are no such target, or a model became something else than what the form says.
+    """
+    data = decode_base64(raw.bytes, f"{place}.bytes")
+    rule = raw.rule if isinstance(raw, TFLiteForm) else None
+    try:
+        file = read_target(data, rule)
+    except InputError as error:
+        raise InputError(str(error), f"{place}.bytes") from None
+    expected = write_target(file)
+    for field, found in msgspec.to_builtins(raw).items():
+        if field != "name" and expected.get(field) != found:
+            wanted = expected.get(field, "no such key")[:80]
+            problem = f"expected {wanted!r}, as read from the bytes, found {found[:80]!r}"
+            raise InputError(problem, f"{place}.{field}")
+    return file
+
+
+def check_digest(raw: NetworkForm | TFLiteForm, sha256: str, place: str, digest_place: str) -> None:
+    """Check that a digest is that of a target's bytes.
+
+    Raises:
+        InputError: it is another one.
+    """
+    found = digest(decode_base64(raw.bytes, f"{place}.bytes"))
+    if found != sha256:
+        raise InputError(f"expected the digest of the target's bytes, {found}", digest_place)
+
+
+def write_mask(mask: Mask) -> dict[str, str]:
+    """Return a mask's one form."""
+    data = mask_codec.encode(mask)
+    return {"data": encode(data), "sha256": digest(data)}
+
+
+def read_masks(raw: Sequence[MaskForm], shapes: Sequence[tuple[int, int]], place: str) -> tuple[Mask, ...]:
+    """Return the masks in their forms, one for each matrix of these shapes.
+
+    Raises:
+        InputError: as many as there are matrices are not there, or one is none of its shape.
+    """
+    if len(raw) != len(shapes):
+        raise InputError(f"expected {len(shapes)} masks, found {len(raw)}", place)
+    return tuple(
+        _read_mask(mask, shape, f"{place}[{index}]")
+        for index, (mask, shape) in enumerate(zip(raw, shapes, strict=True))
+    )
+
+
+def _read_mask(raw: MaskForm, shape: tuple[int, int], place: str) -> Mask:
+    data = decode_base64(raw.data, f"{place}.data")
+    if (found := digest(data)) != raw.sha256:
+        raise InputError(f"expected the digest of the mask's bytes, {found}", f"{place}.sha256")
+    return mask_codec.decode(data, shape, f"{place}.data")
+
+
+def write_box(claim: Claim) -> dict[str, Any]:
+    """Return a claim's box and the number of its points."""
+    points = [[integer(base), integer(exponent)] for base, exponent in claim.point_factors]
+    return {"low": _bound(claim.low), "high": _bound(claim.high), "points": points}
+
+
+def _bound(values: Sequence[int]) -> Any:
+    return integer(values[0]) if len(set(values)) == 1 else [integer(value) for value in values]
+
+
+def check_box_integers(raw: BoxForm) -> None:
+    """Check that a claim's integers, which may be large, are in their one form.
+
+    Raises:
+        InputError: one is not.
+    """
+    read_bound(raw.low, "predicate.claim.low")
+    read_bound(raw.high, "predicate.claim.high")
+    for index, factor in enumerate(raw.points):
+        _read_integers(factor, f"predicate.claim.points[{index}]")
+
+
+def read_bound(raw: int | str | list[int | str], place: str) -> int | tuple[int, ...]:
+    """Return the bound of all inputs, or that of each.
+
+    Raises:
+        InputError: an integer in another form.
+    """
+    return _read_integers(raw, place) if isinstance(raw, list) else read_integer(raw, place)
+
+
+def _read_integers(values: Iterable[int | str], place: str) -> tuple[int, ...]:
+    return tuple(read_integer(value, f"{place}[{index}]") for index, value in enumerate(values))
+
+
+def write_proof(proof: Proof) -> dict[str, Any]:
+    """Return what every statement says of how its claim was proved."""
+    assert proof.strategy is not None
+    return {
+        "result": proof.verdict.value,
+        "strategy": proof.strategy,
+        "obligations": {kind: asdict(count) for kind, count in proof.obligations.items()},
+        "sweep": None if proof.sweep is None else {"work": integer(proof.sweep.work)},
+    }
+
+
+def check_proof_integers(raw: ProofForm) -> None:
+    """Check that a proof's integers, which may be large, are in their one form.
+
+    Raises:
+        InputError: one is not.
+    """
+    if raw.sweep is not None:
+        read_integer(raw.sweep.work, "predicate.proof.sweep.work")
