@@ -11,15 +11,17 @@ import pytest
 from certify.certificate import envelope, statement
 from certify.certificate.audit import audit
 from certify.certificate.canonical import canonical
+from certify.certificate.equivalence import Equivalence, NamedFile
 from certify.certificate.trust import parse_allowed_signers
-from certify.issue import Options, issue
+from certify.issue import Options, decide, issue
 from certify.network.target import read_target
-from certify.proof.claim import Verdict
+from certify.proof.claim import EQUAL, Verdict
 from solvers.smt.session import Answer
 
 FOLDER = Path(__file__).parents[2] / "certificates"
 FILES = {"iris": "iris.json", "digits": "digits.json", "ecg5000_autoencoder": "ecg5000_autoencoder.int8.tflite"}
 NAMES = list(FILES)
+PAIRS = {"max_of_three": ("max_of_three.json", "max_of_three_reordered.json")}
 SWEPT = pytest.mark.compiled  # a million points
 EACH = pytest.mark.parametrize("name", [pytest.param("iris", marks=SWEPT), "digits"])
 
@@ -29,9 +31,12 @@ def payload_of(name):
 
 
 def test_every_certificate_and_target_is_known():
-    assert sorted(path.name for path in FOLDER.glob("*.json")) == sorted(f"{name}.certificate.json" for name in NAMES)
+    names = [f"{name}.certificate.json" for name in (*NAMES, *PAIRS)]
+    assert sorted(path.name for path in FOLDER.glob("*.json")) == sorted(names)
     targets = [path.name for kind in ("json", "tflite") for path in (FOLDER / "targets").glob(f"*.{kind}")]
     assert sorted(targets) == sorted(FILES.values())
+    pairs = [name for pair in PAIRS.values() for name in pair]
+    assert sorted(path.name for path in (FOLDER / "pairs").iterdir()) == sorted(pairs)
 
 
 @EACH
@@ -73,3 +78,15 @@ def test_no_private_key_is_in_the_repository():
     texts = [path.read_text(errors="ignore") for path in FOLDER.rglob("*") if path.is_file()]
     assert len(texts) > len(NAMES)
     assert not any("PRIVATE KEY" in text for text in texts)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_pair_holds_and_its_payload_comes_again(name):
+    trust = parse_allowed_signers((FOLDER / "allowed_signers").read_bytes())
+    found = audit((FOLDER / f"{name}.certificate.json").read_bytes(), trust, datetime.now(UTC))
+    assert (found.proof.verdict, found.proof.strategy) == (Verdict.PROVED, "merging")
+    assert found.trusted
+    left, right = (NamedFile(file, read_target((FOLDER / "pairs" / file).read_bytes())) for file in PAIRS[name])
+    again = json.loads(decide(Equivalence(left, right, EQUAL, left.network.input)).payload)
+    again["predicate"]["versions"] = dict(found.statement.versions)
+    assert canonical(again) == payload_of(name)

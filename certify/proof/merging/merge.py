@@ -184,8 +184,8 @@ def _said(attempt: _Attempt, asked: Sequence[Asked]) -> Stage:
     own = len(atoms.definitions) - atoms.inputs
     others = attempt.units - own - atoms.hashed - atoms.related
     outcome = (
-        f"of {attempt.units} units {own} are known by nothing else, {atoms.hashed} are such a unit again, "
-        f"{others} are combinations on one line; {_counted(asked)}"
+        f"of {attempt.units} units, {own} are new, {atoms.hashed} the same as one before, "
+        f"{others} combinations on one line; {_counted(asked)}"
     )
     return Stage("merging", outcome)
 
@@ -196,7 +196,7 @@ def _said_deeply(
     if relatives is None:
         simulated = f"not done: {units} units, at most {MOST_SIMULATED} are compared with each other"
     else:
-        simulated = f"{attempt.atoms.related} units are combinations of others; z3 gave up on {relatives.gave_up}"
+        simulated = f"combinations of other units: {attempt.atoms.related}; z3 gave up on {relatives.gave_up}"
     return Stage("simulation", simulated), Stage("remainder", _counted(asked))
 
 
