@@ -15,10 +15,11 @@ from functools import partial
 from math import gcd
 from typing import TypeAlias
 
+from certify.errors import DisagreementError
 from certify.network.steps import Step, apply_steps
 from certify.proof.formulas import step_terms
 from certify.proof.merging.curves import Curve, Range, dependency, points_of
-from certify.proof.merging.facts import Facts
+from certify.proof.merging.facts import Facts, GaveUpError
 from certify.proof.merging.forms import Form, Terms, atom_form, combine, line_of
 from certify.proof.merging.unscale import unscale
 from solvers.smt.session import Answer
@@ -47,7 +48,8 @@ class Atoms:
         inputs: how many of them are inputs; they come first.
         ranges: of each atom, what its values lie in.
         definitions: of each atom; None for an input.
-        hashed: how many units were the same curve on the same line.
+        own: how many units were nothing known, so that an atom was made for them.
+        hashed: how many were the same curve on the same line as one before.
         related: how many became combinations of any atoms.
     """
 
@@ -56,7 +58,7 @@ class Atoms:
         self.inputs = len(ranges)
         self.ranges: list[Range] = list(ranges)
         self.definitions: list[Definition | None] = [None] * len(ranges)
-        self.hashed = self.related = 0
+        self.own = self.hashed = self.related = 0
         self._relatives = relatives
         self._forms: dict[Definition, Form] = {}
         self._on_line: dict[Terms, list[int]] = {}
@@ -82,7 +84,12 @@ class Atoms:
     def _constant(self, value: int, steps: tuple[Step, ...]) -> Form:
         result = apply_steps(steps, value)
         write = partial(_constant_differs, value=value, steps=steps, result=result)
-        self.facts.holds(("constant", value, steps), "curve", f"a unit at {value} is {result}", write)
+        name = f"a unit at {value} is {result}"
+        outcome = self.facts.holds(("constant", value, steps), "curve", name, write)
+        if outcome.answer is Answer.SAT:
+            raise DisagreementError(f"{name}: z3 denies what the steps make of it")
+        if outcome.answer is Answer.UNKNOWN:
+            raise GaveUpError(f"{name}: {outcome.reason or 'unknown'}")
         return Form((), result)
 
     def _form(self, unit: Definition) -> Form:
@@ -94,6 +101,7 @@ class Atoms:
         form = self._relatives(self, simplest) if self._relatives is not None else None
         if form is None:
             form = self._new(simplest)
+            self.own += 1
         else:
             self.related += 1
         self._forms[simplest] = form
@@ -168,6 +176,11 @@ class Atoms:
         """Ask whether denominator · curve = Σ factor · curve' + slope · p + constant for all p of a range."""
         if basis == ((1, curve),) and (denominator, slope, constant) == (1, 0, 0):
             return True
+        if (denominator, slope, constant) == (1, 0, 0) and len(basis) == 1 and basis[0][0] == 1:
+            # Equal steps at the end take equal values to equal values; what differs before them may be alike after.
+            shorter, other = _without_equal_ends(curve, basis[0][1])
+            if shorter != curve and self._proved(span, shorter, 1, ((1, other),), 0, 0):
+                return True
         key = (span, curve, denominator, basis, slope, constant)
         name = f"a unit on {span[0]}..{span[1]} is a combination of {len(basis)}"
         write = partial(
@@ -210,10 +223,6 @@ def _curve_differs(
 ) -> list[Formula]:
     p = words.variable("p")
     known = [words.within(p, *span)]
-    if len(basis) == 1 and basis[0][0] == denominator == 1 and slope == constant == 0:
-        # Equal steps at the end take equal values to equal values.
-        curve, other = _without_equal_ends(curve, basis[0][1])
-        basis = ((1, other),)
     ours = words.times(denominator, curve_term(words, curve, p, span, "a", known))
     theirs = [
         words.times(factor, curve_term(words, own, p, span, f"b{index}", known))

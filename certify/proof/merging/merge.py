@@ -175,16 +175,15 @@ def _left(asked: Sequence[Asked]) -> str:
     left = [item for item in asked if not item.proved]
     named = "; ".join(f"{item.what}: {item.reason}" for item in left[:3])
     more = f"; and {len(left) - 3} more" if len(left) > 3 else ""
-    settled = f" ({len(asked) - len(left)} of {len(asked)} outputs proved)" if len(left) < len(asked) else ""
+    settled = f" ({len(asked) - len(left)} of {len(asked)} outputs proved)" if 0 < len(left) < len(asked) else ""
     return f"{named}{more}{settled}"
 
 
 def _said(attempt: _Attempt, asked: Sequence[Asked]) -> Stage:
     atoms = attempt.atoms
-    own = len(atoms.definitions) - atoms.inputs
-    others = attempt.units - own - atoms.hashed - atoms.related
+    others = attempt.units - atoms.own - atoms.hashed - atoms.related
     outcome = (
-        f"of {attempt.units} units, {own} are new, {atoms.hashed} the same as one before, "
+        f"of {attempt.units} units, {atoms.own} are new, {atoms.hashed} the same as one before, "
         f"{others} combinations on one line; {_counted(asked)}"
     )
     return Stage("merging", outcome)
