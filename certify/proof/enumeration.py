@@ -1,8 +1,8 @@
 """Deciding by looking: the whole grid where it is small enough, chosen and random points where it is not.
 
-Networks become flat integer programs for `solvers.grid`, which computes in int64 and trusts its caller that
-nothing overflows; here interval bounds in Python integers are what makes that trust good. What they do not allow is
-looked at in Python integers, where it is little enough.
+A grid of little work is walked in plain Python integers, which no word is too narrow for and which need not be
+compiled. For others networks become flat integer programs for `solvers.grid`, which computes in machine words and
+trusts its caller that nothing overflows; here interval bounds in Python integers are what makes that trust good.
 """
 
 from __future__ import annotations
@@ -108,10 +108,14 @@ def sweep_grid(target: Network, other: Network, workers: int, monitor: Monitor, 
         TooWideError: int64 may not hold every number met, or not even the number of points, and the grid is too
             large for Python integers.
         DisagreementError: another number of points was visited than the grid has.
+        ValueError: the box is empty.
     """
     work = sweep_work(target, other)
+    if min(target.input.sizes, default=1) < 1:
+        raise ValueError("expected low ≤ high for every input, found a box without a point")
     if work <= EXACT_WORK:
         swept = _look_exactly(target, other, _points(target), relation)
+        monitor.reach(swept.points)
     else:
         swept = _sweep_compiled(target, other, workers, monitor, relation)
     if swept.point is None and swept.points != target.input.points():

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+import equivalences
 from fuzz import network
 from fuzz.mutations import edit_json
 from fuzz.target import ROOT, Target
@@ -21,6 +22,7 @@ from program import TINY, signing_key, target_bytes
 
 from certify.certificate import envelope, mask_codec, statement
 from certify.certificate.canonical import canonical
+from certify.certificate.equivalence import Equivalence, NamedFile
 from certify.certificate.signatures import sign
 from certify.errors import InputError, InvalidCertificateError
 from certify.issue import Options, issue
@@ -55,8 +57,12 @@ def _is_read(payload: bytes) -> bool:
         if not error.place.startswith("payload"):
             raise
         return False
-    masks = [_encode(mask_codec.encode(mask)) for mask in found.subject.masks]
-    assert masks == [mask["data"] for mask in json.loads(payload)["predicate"]["masks"]]
+    predicate, subject = json.loads(payload)["predicate"], found.subject
+    if isinstance(subject, Equivalence):
+        predicate, subject = predicate["right"], subject.right
+    if not isinstance(subject, NamedFile):
+        masks = [_encode(mask_codec.encode(mask)) for mask in subject.masks]
+        assert masks == [mask["data"] for mask in predicate["masks"]]
     return True
 
 
@@ -65,8 +71,11 @@ def repaired(payload: bytes) -> Iterator[bytes]:
     try:
         document = json.loads(payload)
         predicate = document["predicate"]
-        document["subject"][0]["digest"]["sha256"] = _digest(predicate["target"]["bytes"])
-        for mask in predicate["masks"]:
+        file, masked = (
+            (predicate["left"], predicate["right"]) if "left" in predicate else (predicate["target"], predicate)
+        )
+        document["subject"][0]["digest"]["sha256"] = _digest(file["bytes"])
+        for mask in masked.get("masks", []):
             mask["sha256"] = _digest(mask["data"])
         yield canonical(document)
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError, InputError):
@@ -83,7 +92,7 @@ def _encode(data: bytes) -> str:
 
 @cache
 def payloads() -> list[bytes]:
-    """Statements of a small target, of a small model, and those of this repository that are short."""
+    """Statements of a small target, of a small model, of pairs, and those of this repository that are short."""
     made = [
         issue(name, read_target(data), options, budget=Budget(sweep_work=0)).payload
         for name, data, options in (
@@ -92,6 +101,7 @@ def payloads() -> list[bytes]:
             ("tiny.tflite", ONE_INPUT, Options()),
         )
     ]
+    made += [equivalences.proved(name).payload for name in ("within", "domain", "pruned")]
     files = [path.read_bytes() for path in sorted((ROOT / "certificates").glob("*.certificate.json"))]
     return made + [base64.b64decode(json.loads(data)["payload"]) for data in files if len(data) < MAX_SEED]
 

@@ -336,6 +336,7 @@ def test_networks_without_a_weight_on_a_grid_that_wraps():
     assert prove(empty, empty).sweep is None
 
 
+@pytest.mark.usefixtures("compiled_only")
 @pytest.mark.parametrize("visited", [0, 24, 26, 25 + 2**64])
 def test_a_sweep_that_visits_another_number_of_points(monkeypatch, visited):
     target = network([-2, -2], [2, 2], dense([[1, 2]], bits=1))

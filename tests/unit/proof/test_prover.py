@@ -204,6 +204,7 @@ def test_composition_notices_by_itself_what_the_decomposition_overlooks(monkeypa
         prove(TARGET, WRONG, NO_SWEEP)
 
 
+@pytest.mark.usefixtures("compiled_only")
 def test_a_sweep_that_loses_its_way(monkeypatch):
     def lost(*_):
         raise SweepError("expected 36 points to be visited, found 35")

@@ -98,7 +98,7 @@ UNSCALED: dict[str, tuple[tuple[Step, ...], int, tuple[Step, ...]]] = {
     "less than a shift": ((Requantize(3, "half_up", 5),), 2, (Requantize(2, "half_up", 5),)),
     "the shift in front of a multiplier": ((Requantize(2, "floor"), q31(1)), 4, (q31(1),)),
     "a multiplier's own shift": ((q31(3),), 4, (q31(1),)),
-    "a multiplier's own shift, in float32": ((q31(3, "float32", 1), Relu()), 2, (q31(2, "float32", 1), Relu())),
+    "one in float32 after its shift": ((Requantize(1, "floor"), q31(3, "float32")), 2, (q31(3, "float32"),)),
     "the least shift of a multiplier": ((q31(-30),), 2, (q31(-31),)),
     "a double one, as it is": ((q31(3, "double"),), 1, (q31(3, "double"),)),
     "a double one after its shift": ((Requantize(1, "floor"), q31(3, "double")), 2, (q31(3, "double"),)),
@@ -119,6 +119,7 @@ NONE: dict[str, tuple[tuple[Step, ...], int]] = {
     "a multiplier and no power of two": ((q31(0),), 3),
     "a multiplier's shift at its end": ((q31(-31),), 2),
     "a double one": ((q31(3, "double"),), 2),
+    "one in float32": ((q31(3, "float32", 1), Relu()), 2),
     "what follows": ((Relu(), Relu(), Offset(1)), 2),
 }
 
