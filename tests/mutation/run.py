@@ -265,7 +265,7 @@ def _be_pytest(stage: Stage, *, keep_bytecode: bool) -> None:
         import pytest  # noqa: PLC0415 - loaded already
 
         # Rewritten asserts only say more about a failure, and hypothesis is loaded too early for them.
-        options = ["-x", "--assert=plain", "-p", "no:cacheprovider"]
+        options = ["-x", "--assert=plain", "-p", "no:cacheprovider", "-n", "0"]
         code = int(pytest.main([*options, *stage.arguments], plugins=[_SameExamples()]))
     except BaseException:  # noqa: BLE001 - a fork must not go on as its parent
         traceback.print_exc()

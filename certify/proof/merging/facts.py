@@ -72,6 +72,8 @@ class Facts:
             DisagreementError: z3 finds one of them false.
             GaveUpError: z3 gives up.
         """
+        if not asked:
+            return
         found = session.refute_all([], [Z3.all_of(write(Z3)) for _, write in asked], self.rlimit)
         if found.satisfiable:
             raise DisagreementError(f"{asked[found.satisfiable[0]][0]}: z3 denies what arithmetic says")

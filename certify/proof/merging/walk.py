@@ -53,9 +53,19 @@ def _layer(layer: Dense, values: Sequence[Form], atoms: Atoms, name: str) -> lis
     asked = [
         (f"{name}: sum {output}", partial(_sum_differs, parts=tuple(row), bias=bias, total=total))
         for output, (row, bias, total) in enumerate(zip(rows, layer.bias, sums, strict=True))
+        if total != _word_for_word(row, bias)
     ]
     atoms.facts.all_hold("sum", asked)
     return [atoms.unit(total, layer.steps_of(output)) for output, total in enumerate(sums)]
+
+
+def _word_for_word(row: Sequence[tuple[int, Form]], bias: int) -> Form | None:
+    """Return a sum of different atoms as it stands, which is a form; None for any other."""
+    atoms = [form.terms[0][0] for _, form in row if len(form.terms) == 1]
+    if len(set(atoms)) < len(row) or any(form != atom_form(atom) for atom, (_, form) in zip(atoms, row, strict=True)):
+        return None
+    weighted = ((atom, weight) for atom, (weight, _) in zip(atoms, row, strict=True) if weight)
+    return Form(tuple(sorted(weighted)), bias)
 
 
 def _sum_differs(words: Vocabulary, parts: Sequence[tuple[int, Form]], bias: int, total: Form) -> list[Formula]:

@@ -85,7 +85,18 @@ def test_a_layer_without_steps_adds_no_atom():
     atoms, forms = formed(NETWORKS["two of them"])
     assert forms[1] == [Form(((0, 5), (1, -3)), 4)]
     assert len(atoms.definitions) == 2
-    assert atoms.facts.counts()["sum"].count == 3
+    assert atoms.facts.counts()["sum"].count == 1
+
+
+def test_a_sum_of_different_atoms_is_not_asked_about():
+    """It is its form, word for word; one in which an atom stands twice is not."""
+    atoms = new_atoms((-3, 3), (0, 2))
+    x, y = atom_form(0), atom_form(1)
+    walk._layer(dense([[3, -2], [0, 0], [None, 5]], bias=[1, 0, 2]), [x, y], atoms, "")
+    assert not atoms.facts.counts()
+    for values in ([x, x], [x, Form(((1, 2),))], [x, Form(((1, 1),), 1)], [x, Form((), 4)]):
+        walk._layer(dense([[3, -2]]), values, atoms, str(values))
+    assert atoms.facts.counts()["sum"].count == 4
 
 
 def test_a_second_network_is_written_in_the_same_atoms():
@@ -163,4 +174,4 @@ def test_a_sum_of_quotients_that_arithmetic_gets_wrong(monkeypatch, wrong):
 def test_z3_that_gives_up_on_a_sum(monkeypatch):
     monkeypatch.setattr(facts.session, "refute_all", lambda *_: Refutation(unknown=(1,), reason="canceled"))
     with pytest.raises(GaveUpError, match="first, layer 0: sum 1: canceled"):
-        layers(NETWORK, new_atoms((-3, 2), (0, 3)), "first")
+        walk._layer(dense([[3, -2], [1, 1]]), QUOTIENTS, new_atoms((-3, 3), (-3, 3)), "first, layer 0")
