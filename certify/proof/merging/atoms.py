@@ -61,7 +61,8 @@ class Atoms:
         self.own = self.hashed = self.related = 0
         self._relatives = relatives
         self._forms: dict[Definition, Form] = {}
-        self._on_line: dict[Terms, list[int]] = {}
+        # On which line which atoms bend where.
+        self._bending: dict[tuple[Terms, int | str], list[int]] = {}
 
     def unit(self, accumulator: Form, steps: tuple[Step, ...]) -> Form:
         """Return the form of a unit: steps on an accumulator that has this form."""
@@ -115,7 +116,8 @@ class Atoms:
         self.definitions.append(unit)
         self.ranges.append(unit.curve.output_range(self.range_of(unit.line)))
         atom = len(self.ranges) - 1
-        self._on_line.setdefault(unit.line, []).append(atom)
+        for kink in unit.curve.kinks():
+            self._bending.setdefault((unit.line, kink), []).append(atom)
         return atom_form(atom)
 
     def _combination(self, unit: Definition) -> Form | None:
@@ -151,18 +153,19 @@ class Atoms:
         return definition.curve
 
     def _related(self, unit: Definition) -> list[int]:
-        """Return the atoms on the unit's line that share a kink with it, or with one that does, the latest."""
-        kinks = set(unit.curve.kinks())
-        left = dict.fromkeys(self._on_line.get(unit.line, ()))
-        chosen: list[int] = []
-        while True:
-            near = [atom for atom in left if kinks & self._curve(atom).kinks()]
-            if not near:
-                return sorted(chosen)[-MOST_RELATED:]
-            for atom in near:
-                del left[atom]
-                kinks |= self._curve(atom).kinks()
-            chosen += near
+        """Return atoms on the unit's line that share a kink with it, or with one that does, the latest."""
+        found: set[int] = set()
+        seen: set[int | str] = set()
+        left = sorted(unit.curve.kinks(), key=str)
+        while left and len(found) < MOST_RELATED:
+            kink = left.pop()
+            if kink not in seen:
+                seen.add(kink)
+                bending = self._bending.get((unit.line, kink), [])[-MOST_RELATED:]
+                new = [atom for atom in bending if atom not in found]
+                found.update(new)
+                left += sorted({own for atom in new for own in self._curve(atom).kinks()}, key=str)
+        return sorted(found)[-MOST_RELATED:]
 
     def _proved(
         self,
