@@ -158,11 +158,13 @@ def _grid_relation(relation: Relation) -> GridRelation:
     return grid.SAME_WINNER if relation.name == "argmax" else grid.within(relation.bound)
 
 
-def search_difference(target: Network, other: Network, relation: Relation = EQUAL) -> Search:
-    """Look for a point of the target's box on which the relation fails, on some thousand points."""
+def search_difference(
+    target: Network, other: Network, relation: Relation = EQUAL, *, briefly: bool = False
+) -> Search:
+    """Look for a point of the target's box on which the relation fails: on some thousand points, briefly on fewer."""
     box, multiplications = target.input, max(1, _multiplications(target, other))
     sampled = min(SAMPLED_POINTS, SEARCH_WORK // multiplications)
-    points = min(SEARCH_POINTS, SEARCH_WORK // multiplications)
+    points = 0 if briefly else min(SEARCH_POINTS, SEARCH_WORK // multiplications)
     try:
         programs = _programs(target, other)
         found = search(*programs, box_of(box.low, box.high), sampled, points, SEARCH_SEED, _grid_relation(relation))

@@ -283,7 +283,7 @@ def _look(
             swept = sweep_grid(target, ticket, workers, monitor)
             return swept, swept.difference
     with monitor.phase("search"):
-        return None, search_difference(target, ticket).point
+        return None, search_difference(target, ticket, briefly=True).point
 
 
 def _shorten(point: Sequence[int]) -> str:

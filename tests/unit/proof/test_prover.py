@@ -171,7 +171,7 @@ def test_a_sweep_that_sees_a_difference_where_there_is_none(monkeypatch):
 
 
 def test_a_search_that_sees_a_difference_where_there_is_none(monkeypatch):
-    monkeypatch.setattr(prover, "search_difference", lambda *_: Search((0, 0), 0, 1))
+    monkeypatch.setattr(prover, "search_difference", lambda *_, **__: Search((0, 0), 0, 1))
     with pytest.raises(DisagreementError, match="a witness does not replay"):
         prove(TARGET, TICKET, NO_SWEEP)
 
