@@ -100,7 +100,7 @@ def test_then_units_are_merged():
     assert names(found) == ["search", "merging"]
     assert (found.proved, found.merged, found.swept) == (True, True, None)
     assert found.left == ("no witness was found",)
-    assert found.obligations["sum"].count == 8
+    assert found.obligations["sum"].count == 2
 
 
 @pytest.mark.parametrize("relation", [EQUAL, within(6)], ids=["equal", "within"])

@@ -96,6 +96,7 @@ def test_a_search_is_shorter_where_points_cost_more(monkeypatch):
     target = network(low, high, dense([[3] * 4], bits=2))
     ticket = plain_ticket(target)
     multiplications = sum(layer.weights.entries for layer in (*target.layers, *ticket.layers))
+    monkeypatch.setattr(enumeration, "SEARCH_POINTS", 2000)
     monkeypatch.setattr(enumeration, "SEARCH_WORK", 3 * multiplications)
     assert points_looked_at(monkeypatch, target, ticket) == sample(low, high, 3, 250811020).tolist()
     monkeypatch.setattr(enumeration, "SEARCH_WORK", 1000 * multiplications)
