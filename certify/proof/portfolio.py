@@ -113,14 +113,14 @@ class _Steps:
                 return False
         self._swept, self._seen = swept, max(self._seen, swept.largest)
         found = self._take(swept.difference)
-        self._say("sweep", "a difference" if found else f"all {points:,} points, no difference")
+        self._say("sweep", f"{swept.points:,} points, the last one fails" if found else f"all {points:,} points hold")
         return True
 
     def search(self) -> bool:
         with self._monitor.phase("search"):
             found = search_difference(self._left, self._right, self._relation)
         self._seen = max(self._seen, found.largest)
-        self._say("search", f"{found.points:,} points, {'no ' if found.point is None else 'a '}difference")
+        self._say("search", f"{found.points:,} points, {'none' if found.point is None else 'the last one'} fails")
         if found.point is None:
             self.left.append("no witness was found")
         return self._take(found.point)

@@ -84,14 +84,15 @@ def test_a_small_grid_is_swept_and_nothing_else(right, relation):
 
 
 def test_what_a_sweep_says():
-    assert decided(LEFT, EQUAL_ONE).stages == (Stage("sweep", f"all {POINTS} points, no difference"),)
-    assert decided(LEFT, OTHER).stages == (Stage("sweep", "a difference"),)
+    assert decided(LEFT, EQUAL_ONE).stages == (Stage("sweep", f"all {POINTS} points hold"),)
+    found = decided(LEFT, OTHER)
+    assert found.stages == (Stage("sweep", f"{found.swept.points} points, the last one fails"),)
 
 
 def test_without_a_sweep_some_points_are_looked_at_first():
     found = decided(LEFT, OTHER, sweep_budget=0)
     assert names(found) == ["search"]
-    assert found.stages[0].outcome.endswith("points, a difference")
+    assert found.stages[0].outcome.endswith("points, the last one fails")
     assert found.witness is not None
 
 
