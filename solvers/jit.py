@@ -44,10 +44,10 @@ class _Kernel:
 
     @functools.cached_property
     def _compiled(self) -> Callable[..., Any]:
-        """The kernel as numba has it; all kernels of its module become theirs, for it may call them."""
+        """The kernel as numba has it; so are all kernels of its module from here on, for they may call each other."""
         names = self._function.__globals__
         for name, value in list(names.items()):
-            if isinstance(value, _Kernel) and value is not self:
+            if isinstance(value, _Kernel):
                 names[name] = value._dispatcher  # noqa: SLF001 - its own class
         return self._dispatcher
 

@@ -51,6 +51,32 @@ def run(*command, folder, **settings):
     )
 
 
+CALL_EACH_OTHER = """
+from solvers.jit import kernel
+@kernel
+def one_more(x):
+    return x + 1
+@kernel
+def two_more(x):
+    return one_more(one_more(x))
+print([globals()[name](40) for name in {0}], "numba" in __import__("sys").modules)
+"""
+
+
+@pytest.mark.parametrize("order", [("one_more", "two_more"), ("two_more", "one_more"), ("two_more", "two_more")])
+def test_kernels_call_each_other_whichever_is_called_first(order, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(CALL_EACH_OTHER.format(order))
+    ended = run(str(script), folder=tmp_path)
+    values = {"one_more": 41, "two_more": 42}
+    assert (ended.stderr, ended.stdout.decode().strip()) == (b"", f"{[values[name] for name in order]} True")
+
+
+def test_numba_is_not_loaded_before_a_kernel_is_called(tmp_path):
+    imports = "import sys, certify.issue, solvers.grid.sweep, solvers.subset_sum; print('numba' in sys.modules)"
+    assert run("-c", imports, folder=tmp_path).stdout == b"False\n"
+
+
 def test_a_certificate_made_in_the_interpreter_is_the_same_bytes(tmp_path):
     """Weights are drawn, subset sums found and a grid swept, so every kind of kernel runs."""
     ended = run("-c", ISSUE, folder=tmp_path, NUMBA_DISABLE_JIT="1")
