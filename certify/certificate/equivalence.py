@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from certify.base.claimed import Base, BaseFiles, pruned, read_base
 from certify.base.mask import Mask
 from certify.certificate import parts
 from certify.certificate.canonical import integer, read_integer
@@ -28,6 +29,7 @@ from certify.certificate.form import (
     RelationForm,
 )
 from certify.errors import InputError
+from certify.network.arrays.file import File
 from certify.network.compare import check_comparable
 from certify.network.model import Box, Network
 from certify.network.target import Target
@@ -35,9 +37,7 @@ from certify.network.tensors import decode_base64
 from certify.proof.claim import Relation
 
 if TYPE_CHECKING:
-    # `certify show` reads a statement without loading what draws or proves.
-    from certify.base.claimed import Base, BaseFiles
-    from certify.network.arrays.file import File
+    # `certify show` reads a statement without loading what proves.
     from certify.proof.prover import Proof
 
 
@@ -78,8 +78,6 @@ class PrunedBase:
     @staticmethod
     def of(source: BaseFiles, base: Base, masks: Sequence[Mask]) -> PrunedBase:
         """Return a base network pruned by masks of its matrices' shapes."""
-        from certify.base.claimed import pruned  # noqa: PLC0415 - drawing from a seed is slow to load
-
         return PrunedBase(source, base, tuple(masks), pruned(base.network, masks))
 
 
@@ -222,8 +220,6 @@ def _read_right(raw: NamedNetworkForm | NamedTFLiteForm | PrunedForm, left: Netw
 
 
 def _read_pruned(raw: PrunedForm, left: Network) -> PrunedBase:
-    from certify.base.claimed import BaseFiles, read_base  # noqa: PLC0415 - drawing from a seed is slow to load
-
     place = "predicate.right.base"
     files = tuple(_read_file(file, f"{place}.files[{index}]") for index, file in enumerate(raw.base.files))
     layout = None if raw.base.layout is None else _read_file(raw.base.layout, f"{place}.layout")
@@ -237,8 +233,6 @@ def _read_pruned(raw: PrunedForm, left: Network) -> PrunedBase:
 
 
 def _read_file(raw: FileForm, place: str) -> File:
-    from certify.network.arrays.file import File  # noqa: PLC0415 - only a pruned base needs it
-
     parts.check_name(raw.name, f"{place}.name")
     return File(raw.name, decode_base64(raw.bytes, f"{place}.bytes"))
 
