@@ -1,4 +1,4 @@
-"""What a quantized network is: integers, a box of inputs, linear maps and element-wise steps.
+"""What a quantized network is: integers, a box of inputs, and a graph of operators with element-wise steps.
 
 Definition 3 of Kumar and Natale (arXiv:2508.11020) with what deployed networks add: biases, constant inputs, and
 named steps after each accumulation. A number of precision bits k is the integer a with the value a·2^-k; the model
@@ -9,10 +9,19 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
+from certify.errors import InputError
 from certify.network.matrix import Matrix
-from certify.network.steps import Step, channel_steps, precision_after
+from certify.network.operators import INPUT, Dense, Linear, Operator
+from certify.network.operators.operator import Shape
+from certify.network.steps import precision_after
+
+__all__ = ["INPUT", "Box", "Dense", "Display", "Linear", "Network", "Operator", "require_chain"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -53,67 +62,110 @@ class Box:
 
 
 @dataclass(frozen=True, eq=False)
-class Dense:
-    """One accumulation and its steps: steps(weights · (x, constants) + bias).
+class Network:
+    """A graph of operators on an input box: every layer reads layers before it, and the last one is the output.
 
     Attributes:
-        weights: (outputs, inputs + constants) at precision_bits; the last columns meet the constants.
-        precision_bits: k; a target's weights lie in [-2^k, 2^k], the set S_δ of Definition 4.
-        bias: one integer per output, on the accumulator's scale.
-        constants: values of the extra inputs appended after the layer's own, on the input's scale.
-        steps: applied in this order to every output; one with a value for each output has as many as there are.
-        name: for people; nothing depends on it.
+        name: for people.
+        input: the box.
+        layers: at least one, in an order in which they can be computed.
+        output: how the outputs read in real units.
     """
-
-    weights: Matrix
-    precision_bits: int
-    bias: tuple[int, ...]
-    constants: tuple[int, ...] = ()
-    steps: tuple[Step, ...] = ()
-    name: str = ""
-
-    @property
-    def outputs(self) -> int:
-        """How many outputs."""
-        return self.weights.shape[0]
-
-    @property
-    def inputs(self) -> int:
-        """How many inputs of its own, constants not counted."""
-        return self.weights.shape[1] - len(self.constants)
-
-    def steps_of(self, output: int) -> tuple[Step, ...]:
-        """The steps of one output, each with one multiplier and shift."""
-        return channel_steps(self.steps, output)
-
-
-@dataclass(frozen=True, eq=False)
-class Network:
-    """A chain of layers on an input box."""
 
     name: str
     input: Box
-    layers: tuple[Dense, ...]
+    layers: tuple[Operator, ...]
     output: Display = Display()
+
+    def sources(self, index: int) -> tuple[int, ...]:
+        """Return the layers that layer `index` reads, `INPUT` for the network's input."""
+        return self.layers[index].sources or (index - 1,)
+
+    def shapes(self) -> tuple[Shape, ...]:
+        """Return the shape of every layer's output.
+
+        Raises:
+            InputError: a layer does not fit what it reads; the place names it.
+        """
+        return tuple(self._walk(self.input.shape, lambda layer, shapes: layer.shape(shapes)))
+
+    def precisions(self) -> tuple[int, ...]:
+        """Return the precision bits of every layer's output: a value is integer · 2^-bits.
+
+        Raises:
+            InputError: a layer reads inputs whose precision bits do not go together; the place names it.
+        """
+        return tuple(
+            self._walk(
+                self.input.precision_bits, lambda layer, bits: precision_after(layer.steps, layer.precision(bits))
+            )
+        )
+
+    def _walk(self, first: T, result: Callable[[Operator, Sequence[T]], T]) -> list[T]:
+        """Return what every layer makes of what it reads."""
+        found: list[T] = []
+        for index, layer in enumerate(self.layers):
+            read = [first if source == INPUT else found[source] for source in self.sources(index)]
+            try:
+                found.append(result(layer, read))
+            except InputError as error:
+                raise InputError(error.problem, f"layers[{index}]") from None
+        return found
+
+    def readers(self, index: int) -> tuple[int, ...]:
+        """Return the layers that read layer `index`, or the input for `INPUT`."""
+        return tuple(reader for reader in range(len(self.layers)) if index in self.sources(reader))
 
     @property
     def outputs(self) -> int:
         """How many outputs."""
-        return self.layers[-1].outputs
+        return math.prod(self.shapes()[-1])
+
+    @property
+    def linear(self) -> tuple[Linear, ...]:
+        """The layers with weights, in order."""
+        return tuple(layer for layer in self.layers if isinstance(layer, Linear))
 
     @property
     def parameters(self) -> int:
         """How many weights the matrices have room for, zeros and constants' columns included, biases not."""
-        return sum(math.prod(layer.weights.shape) for layer in self.layers)
+        return sum(math.prod(layer.weights.shape) for layer in self.linear)
 
     @property
     def matrices(self) -> tuple[Matrix, ...]:
-        """The weights of every layer, in order."""
-        return tuple(layer.weights for layer in self.layers)
+        """The weights of every linear layer, in order."""
+        return tuple(layer.weights for layer in self.linear)
+
+    @property
+    def chain(self) -> tuple[Dense, ...] | None:
+        """The layers, where all of them are dense and each reads the one before; None for any other graph."""
+        dense = tuple(layer for layer in self.layers if isinstance(layer, Dense))
+        straight = all(self.sources(index) == (index - 1,) for index in range(len(self.layers)))
+        return dense if straight and len(dense) == len(self.layers) else None
+
+    def multiplications(self) -> int:
+        """Return how many multiplications one evaluation takes."""
+        shapes = dict(enumerate(self.shapes())) | {INPUT: self.input.shape}
+        return sum(
+            layer.multiplications([shapes[source] for source in self.sources(index)])
+            for index, layer in enumerate(self.layers)
+        )
 
     def output_precision_bits(self) -> int:
         """The precision bits of the outputs: an output's value is integer · 2^-bits."""
-        bits = self.input.precision_bits
-        for layer in self.layers:
-            bits = precision_after(layer.steps, bits + layer.precision_bits)
-        return bits
+        return self.precisions()[-1]
+
+
+def require_chain(network: Network, place: str = "layers") -> tuple[Dense, ...]:
+    """Return the layers of a chain of dense layers.
+
+    Raises:
+        InputError: it has another operator, or a layer that does not read the one before.
+    """
+    for index, layer in enumerate(network.layers):
+        if not isinstance(layer, Dense):
+            problem = f"expected dense layers only, found {type(layer).__name__.lower()}"
+            raise InputError(problem, f"{place}[{index}]")
+    if network.chain is None:
+        raise InputError("expected every layer to read the one before", place)
+    return network.chain

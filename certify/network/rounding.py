@@ -6,7 +6,12 @@ each written as what it does to an integer (docs/tflite.md says which runtime fo
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
+
+from numpy.typing import NDArray
+
+Integers: TypeAlias = NDArray[Any]
+"""An array of int64, or of Python integers (dtype object)."""
 
 Rounding: TypeAlias = Literal["floor", "half_up", "half_even", "half_away", "toward_zero"]
 ROUNDINGS: tuple[Rounding, ...] = get_args(Rounding)
@@ -64,3 +69,23 @@ def multiply_q31(value: int, multiplier: int, shift: int, rule: Rule) -> int:
         case "float32":
             product = round_significant(round_significant(value) * multiplier)
             return shift_right(product, Q31_BITS + shift, "half_even")
+
+
+def divide(values: Integers, divisor: Integers, rounding: Rounding) -> Integers:
+    """Return int[…] values / divisor, above 0, rounded to integers by the named rule."""
+    down = values // divisor
+    rest = values - down * divisor
+    match rounding:
+        case "floor":
+            up = rest < 0
+        case "half_up":
+            up = 2 * rest >= divisor
+        case "half_even":
+            up = (2 * rest > divisor) | ((2 * rest == divisor) & (down % 2 == 1))
+        case "half_away":
+            up = (2 * rest > divisor) | ((2 * rest == divisor) & (values >= 0))
+        case "toward_zero":
+            up = (rest != 0) & (values < 0)
+    # A truth value of numpy's would turn a Python integer into a machine word.
+    rounded: Integers = down + up.astype(values.dtype)
+    return rounded

@@ -11,8 +11,9 @@ and offset and clamp bounds times s; a step that ends at its own scale ends at t
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
-from typing import Annotated, TypeAlias, get_args
+from typing import Annotated, Any, TypeAlias, get_args
 
 import msgspec
 
@@ -82,7 +83,34 @@ class Sign(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="o
     """1 for x ≥ 0, else -1."""
 
 
-Step: TypeAlias = Relu | Requantize | RequantizeQ31 | Clamp | Offset | Threshold | Sign
+class RoundSignificant(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="round_significant"
+):
+    """x rounded half-even to 24 significant bits, as a single precision float holds it."""
+
+
+class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="thresholds"):
+    """low + how many of the thresholds x reaches: any rising function of an integer, also one given as a table.
+
+    Attributes:
+        at: the thresholds, never falling; one list for all outputs, or one for each.
+        low: the result below all of them.
+        precision_bits: of the result, which has a scale of its own.
+    """
+
+    at: tuple[int, ...] | tuple[tuple[int, ...], ...]
+    low: int = 0
+    precision_bits: int = 0
+
+    @property
+    def per_channel(self) -> bool:
+        """Whether every output has thresholds of its own."""
+        return bool(self.at) and isinstance(self.at[0], tuple)
+
+
+Step: TypeAlias = (
+    Relu | Requantize | RequantizeQ31 | Clamp | Offset | Threshold | Sign | RoundSignificant | Thresholds
+)
 STEP_NAMES = tuple(dict.fromkeys(str(kind.__struct_config__.tag) for kind in get_args(Step)))
 
 
@@ -98,7 +126,9 @@ def channels(steps: Sequence[Step]) -> int | None:
     return next(iter(counts), None)
 
 
-def _per_channel(step: Step) -> list[tuple[int, ...]]:
+def _per_channel(step: Step) -> list[tuple[Any, ...]]:
+    if isinstance(step, Thresholds):
+        return [step.at] if step.per_channel else []
     fields = (step.multiplier, step.shift) if isinstance(step, RequantizeQ31) else ()
     return [field for field in fields if isinstance(field, tuple)]
 
@@ -107,14 +137,17 @@ def channel_steps(steps: tuple[Step, ...], channel: int) -> tuple[Step, ...]:
     """Return the steps of one output, each with one multiplier and shift."""
     if not any(_per_channel(step) for step in steps):
         return steps
-    return tuple(
-        msgspec.structs.replace(
-            step, multiplier=_of_channel(step.multiplier, channel), shift=_of_channel(step.shift, channel)
-        )
-        if isinstance(step, RequantizeQ31)
-        else step
-        for step in steps
-    )
+    return tuple(_step_of(step, channel) for step in steps)
+
+
+def _step_of(step: Step, channel: int) -> Step:
+    match step:
+        case RequantizeQ31(multiplier, shift):
+            own = _of_channel(multiplier, channel), _of_channel(shift, channel)
+            return msgspec.structs.replace(step, multiplier=own[0], shift=own[1])
+        case Thresholds() if step.per_channel:
+            return msgspec.structs.replace(step, at=step.at[channel])
+    return step
 
 
 def _of_channel(field: PerChannel, channel: int) -> int:
@@ -140,6 +173,12 @@ def apply_step(step: Step, value: int) -> int:
             return 1 if value >= 0 else 0
         case Sign():
             return 1 if value >= 0 else -1
+        case RoundSignificant():
+            return round_significant(value)
+        case Thresholds() if step.per_channel:
+            raise TypeError("expected the steps of one output, found thresholds for each")
+        case Thresholds(at, base):
+            return base + bisect_right(at, value)
 
 
 def apply_steps(steps: Sequence[Step], value: int) -> int:
@@ -165,6 +204,10 @@ def largest_intermediate(steps: Sequence[Step], low: int, high: int) -> int:
                 largest = max(largest, abs(clamp_low), abs(clamp_high))
             case Offset(value):
                 largest = max(largest, abs(value))
+            case RoundSignificant():
+                largest = 2 * max(largest, abs(low), abs(high))
+            case Thresholds(at, base):
+                largest = max([largest, abs(base), *map(abs, at[:1]), *map(abs, at[-1:])])
         low, high = apply_step(step, low), apply_step(step, high)
         largest = max(largest, abs(low), abs(high))
     return largest
@@ -186,7 +229,7 @@ def precision_after(steps: Sequence[Step], precision_bits: int) -> int:
         match step:
             case Requantize(shift):
                 precision_bits -= shift
-            case RequantizeQ31():
+            case RequantizeQ31() | Thresholds():
                 precision_bits = step.precision_bits
             case Threshold() | Sign():
                 precision_bits = 0
@@ -206,7 +249,7 @@ def rescale(steps: Sequence[Step], finer_bits: int) -> tuple[tuple[Step, ...], i
             case Requantize(shift, rounding, zero_point):
                 rescaled.append(Requantize(shift + finer_bits, rounding, zero_point))
                 finer_bits = 0
-            case RequantizeQ31():
+            case RequantizeQ31() | RoundSignificant() | Thresholds():
                 rescaled += [Requantize(finer_bits, "floor"), step] if finer_bits else [step]
                 finer_bits = 0
             case Clamp(low, high):

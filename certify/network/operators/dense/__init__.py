@@ -1,0 +1,1 @@
+"""All outputs from all inputs."""

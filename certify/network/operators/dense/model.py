@@ -1,0 +1,87 @@
+"""dense: every output is a sum over all inputs, in whatever shape they come."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from certify.errors import InputError
+from certify.network.matrix import Matrix
+from certify.network.operators.operator import Interval, Linear, Shape, Tensor, column
+from certify.network.steps import Step
+
+
+@dataclass(frozen=True, eq=False)
+class Dense(Linear):
+    """One accumulation and its steps: steps(weights · (x, constants) + bias).
+
+    Attributes:
+        weights: (outputs, inputs + constants) at precision_bits; the last columns meet the constants.
+        precision_bits: k; a target's weights lie in [-2^k, 2^k], the set S_δ of Definition 4.
+        bias: one integer per output, on the accumulator's scale.
+        constants: values of the extra inputs appended after the layer's own, on the input's scale.
+        steps: applied in this order to every output; one with a value for each output has as many as there are.
+        name: for people; nothing depends on it.
+        sources: as `Operator` has it.
+    """
+
+    weights: Matrix
+    precision_bits: int
+    bias: tuple[int, ...]
+    constants: tuple[int, ...] = ()
+    steps: tuple[Step, ...] = ()
+    name: str = ""
+    sources: tuple[int, ...] = ()
+
+    @property
+    def taps(self) -> int:
+        """1: a dense kernel has one position."""
+        return 1
+
+    @property
+    def groups(self) -> int:
+        """1: every output reads all inputs."""
+        return 1
+
+    @property
+    def inputs(self) -> int:
+        """How many inputs of its own, constants not counted."""
+        return self.channels
+
+    def shape(self, shapes: Sequence[Shape]) -> Shape:
+        """Return (outputs,)."""
+        (found,) = shapes
+        if math.prod(found) != self.inputs:
+            raise InputError(f"expected an input of {self.inputs} elements, found {math.prod(found)}")
+        return (self.outputs,)
+
+    def accumulate(self, values: Sequence[Tensor]) -> Tensor:
+        """Return int[batch, outputs]."""
+        flat = values[0].reshape(len(values[0]), -1)
+        if flat.dtype == object:
+            return self._accumulate_exactly(flat)
+        kernel = self.weights.to_dense()[:, : self.inputs].astype(flat.dtype)
+        return flat @ kernel.T + np.array(self.offsets(), dtype=flat.dtype)
+
+    def _accumulate_exactly(self, flat: Tensor) -> Tensor:
+        found = np.zeros((len(flat), self.outputs), dtype=object)
+        for output, offset in enumerate(self.offsets()):
+            columns, weights = self.weights.row(output)
+            kept = [(c, w) for c, w in zip(columns, weights, strict=True) if c < self.inputs]
+            for point in range(len(flat)):
+                found[point, output] = offset + sum(w * flat[point, c] for c, w in kept)
+        return found
+
+    def reach(self, inputs: Sequence[Interval]) -> tuple[Interval, int]:
+        """Return the bounds of the accumulators, int[outputs]."""
+        low, high, largest = self.kernel_bounds(
+            inputs[0].low.reshape(-1).tolist(), inputs[0].high.reshape(-1).tolist()
+        )
+        return Interval(column(low), column(high)), largest
+
+    def multiplications(self, shapes: Sequence[Shape]) -> int:
+        """Return one for every stored weight."""
+        return self.weights.entries
