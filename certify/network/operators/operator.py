@@ -181,6 +181,17 @@ def column(values: Sequence[int]) -> Tensor:
     return found
 
 
+def surround(values: Tensor, around: Sequence[tuple[int, int]], fill: int) -> Tensor:
+    """Return a tensor with so many elements of one value before and after, in each dimension.
+
+    numpy's own pad would put machine words among Python integers.
+    """
+    inside = zip(values.shape, around, strict=True)
+    padded = np.full([before + length + after for length, (before, after) in inside], fill, dtype=values.dtype)
+    padded[tuple(slice(before, before + n) for n, (before, _) in zip(values.shape, around, strict=True))] = values
+    return padded
+
+
 def interval_products(
     weights: Matrix, reads: Int64Array, low: Sequence[int], high: Sequence[int]
 ) -> tuple[list[int], list[int], list[int]]:

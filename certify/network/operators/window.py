@@ -6,10 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import numpy as np
-
 from certify.errors import InputError
-from certify.network.operators.operator import Tensor
+from certify.network.operators.operator import Tensor, surround
 
 Both: TypeAlias = tuple[int, int]
 """One integer for the vertical and one for the horizontal direction."""
@@ -64,7 +62,7 @@ class Window:
         if not self.padded:
             return values
         around = [(0, 0), *self.padding, *[(0, 0)] * (values.ndim - 3)]
-        return np.pad(values, around, constant_values=fill)
+        return surround(values, around, fill)
 
     def views(self, padded: Tensor) -> Iterator[Tensor]:
         """Yield for each tap, row by row, [batch, positions, positions, …]: what it reads of a padded tensor."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from certify.errors import InputError
-from certify.network.operators.operator import Interval, Operator, Shape, Tensor
+from certify.network.operators.operator import Interval, Operator, Shape, Tensor, surround
 from certify.network.steps import Step
 
 
@@ -113,7 +113,7 @@ class Pad(Moving):
 
     def accumulate(self, values: Sequence[Tensor]) -> Tensor:
         """Return any[batch, …]."""
-        return np.pad(values[0], [(0, 0), *self.around], constant_values=self.value)
+        return surround(values[0], [(0, 0), *self.around], self.value)
 
 
 @dataclass(frozen=True)
