@@ -17,7 +17,7 @@ from certify.certificate.audit import build, question
 from certify.certificate.equivalence import Equivalence, NamedFile, PrunedBase
 from certify.certificate.exact_ticket import Subject
 from certify.certificate.statement import AnySubject
-from certify.errors import DisagreementError
+from certify.errors import DisagreementError, InputError
 from certify.monitor import Monitor
 from certify.network.model import Network
 from certify.network.target import Target
@@ -36,18 +36,27 @@ class Options:
     Attributes:
         seed: of the base network.
         block_width: units in every input's block; None lets blocks grow.
-        precision_bits: bits of δ in every pair of matrices; None takes the coarsest that Theorem 1 allows.
+        precision_bits: bits of δ in all pairs of matrices, or in each; None takes the coarsest that Theorem 1 allows.
     """
 
     seed: str = "0"
     block_width: int | None = None
-    precision_bits: int | None = None
+    precision_bits: int | tuple[int, ...] | None = None
 
     def precisions(self, target: Network) -> Sequence[Precision] | None:
-        """Return the precision of every pair, or None for the default."""
+        """Return the precision of every pair, or None for the default.
+
+        Raises:
+            InputError: not as many as the target has layers with weights.
+        """
         if self.precision_bits is None:
             return None
-        return (Precision(self.precision_bits, self.precision_bits),) * len(target.layers)
+        pairs, bits = len(target.linear), self.precision_bits
+        each = (bits,) * pairs if isinstance(bits, int) else bits
+        if len(each) != pairs:
+            problem = f"expected one precision, or {pairs}, one for each layer with weights, found {len(each)}"
+            raise InputError(problem)
+        return tuple(Precision(kept, kept) for kept in each)
 
 
 @dataclass(frozen=True, eq=False)

@@ -92,6 +92,15 @@ def apply_step(step: dict, x: int, output: int = 0) -> int:
             return 0 if x < 0 else 1
         case "sign":
             return -1 if x < 0 else 1
+        case "round_significant":
+            return int(float32(Fraction(x)))
+        case "thresholds":
+            lists = integers(step["at"])
+            own = lists[output] if lists and isinstance(lists[0], list) else lists
+            return step.get("low", 0) + sum(x >= threshold for threshold in own)
+        case "table":
+            values = integers(step["values"])
+            return values[sorted([0, x - step["low"], len(values) - 1])[1]]
     raise AssertionError(step)
 
 
@@ -119,7 +128,7 @@ def output_precision_bits(document: dict) -> int:
         for step in layer.get("then", []):
             if step["op"] in {"step", "sign"}:
                 bits = 0
-            elif "multiplier" in step:
+            elif "multiplier" in step or step["op"] in {"thresholds", "table"}:
                 bits = step.get("precision_bits", 0)
             else:
                 bits -= step.get("shift", 0)

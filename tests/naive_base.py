@@ -31,9 +31,9 @@ def key_of_seed(seed: str) -> tuple[int, int]:
     return int.from_bytes(digest[0:8], "little"), int.from_bytes(digest[8:16], "little")
 
 
-def word_at(key: tuple[int, int], matrix: int, row: int, column: int) -> int:
+def word_at(key: tuple[int, int], matrix: int, row: int, column: int, group: int = 0) -> int:
     block, word = divmod(column, 4)
-    return philox4x64_10(key, (block, row, matrix, 0))[word]
+    return philox4x64_10(key, (block, row, matrix, group))[word]
 
 
 def weight_of_word(word: int, bits: int) -> int:
@@ -54,7 +54,8 @@ def weight(
     drawn_bits: int,
     kept_bits: int | None = None,
     quantization: str = "floor",
+    group: int = 0,
 ) -> int:
-    """One weight of the base network at δ = 2^-kept_bits, which is δ_in where it is not given."""
-    drawn = weight_of_word(word_at(key_of_seed(seed), matrix, row, column), drawn_bits)
+    """One weight of the base network at δ = 2^-kept_bits, which is δ_in where it is not given; row is the group's."""
+    drawn = weight_of_word(word_at(key_of_seed(seed), matrix, row, column, group), drawn_bits)
     return quantize(drawn, drawn_bits, drawn_bits if kept_bits is None else kept_bits, quantization)

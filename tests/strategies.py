@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 RULES = ("single", "double", "float32")
 ROUNDINGS = ("floor", "half_up", "half_even", "half_away", "toward_zero")
 OPS = ("relu", "requantize", "clamp", "offset", "step", "sign")
+ALL_OPS = (*OPS, "round_significant", "thresholds", "table")
 DTYPES = {
     "int8": (-(2**7), 2**7 - 1),
     "uint8": (0, 2**8 - 1),
@@ -60,6 +61,27 @@ def multiplications(draw: st.DrawFn, outputs: int | None = None) -> dict[str, An
 
 
 @st.composite
+def rising(draw: st.DrawFn, magnitude: int, *, min_size: int = 0) -> list[int]:
+    """A few integers that never fall."""
+    return sorted(draw(st.lists(st.integers(-magnitude, magnitude), min_size=min_size, max_size=5)))
+
+
+@st.composite
+def thresholds(draw: st.DrawFn, outputs: int | None, magnitude: int) -> dict[str, Any]:
+    """Thresholds, with a list for each output where they are known, or a table."""
+    more = draw(st.sampled_from([{}, {"precision_bits": 2}]))
+    if draw(st.booleans()):
+        values = draw(either_form(draw(rising(magnitude, min_size=1))))
+        return {"op": "table", "low": draw(st.integers(-9, 3)), "values": values} | more
+    more |= draw(st.sampled_from([{}, {"low": -2}]))
+    if outputs is None or draw(st.booleans()):
+        return {"op": "thresholds", "at": draw(either_form(draw(rising(magnitude))))} | more
+    lists = draw(st.lists(rising(magnitude), min_size=outputs, max_size=outputs))
+    alike = len({len(own) for own in lists}) == 1 and lists[0]
+    return {"op": "thresholds", "at": draw(either_form(lists)) if alike else lists} | more
+
+
+@st.composite
 def steps(
     draw: st.DrawFn,
     *,
@@ -79,6 +101,8 @@ def steps(
     if op == "clamp":
         low, high = sorted([draw(number), draw(number)])
         return {"op": op, "low": low, "high": high}
+    if op in {"thresholds", "table"}:
+        return draw(thresholds(outputs, magnitude))
     return {"op": op, "value": draw(number)} if op == "offset" else {"op": op}
 
 

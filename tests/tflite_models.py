@@ -14,20 +14,22 @@ from typing import Any
 import flatbuffers
 import numpy as np
 
-_ROOT = Path(__file__).parents[1]
-_DATA = _ROOT / "tests" / "data" / "tflite"
-DEPLOYED = {
-    "ecg5000_autoencoder": _ROOT / "certificates" / "targets" / "ecg5000_autoencoder.int8.tflite",
-    "mlperf_tiny_anomaly_detection": _DATA / "mlperf_tiny_anomaly_detection.int8.tflite",
-}
+_TARGETS = Path(__file__).parents[1] / "certificates" / "targets"
+DEPLOYED = {path.name.removesuffix(".int8.tflite"): path for path in sorted(_TARGETS.glob("*.int8.tflite"))}
 """Models that others trained and deployed."""
 
 TYPES = {"FLOAT32": 0, "INT32": 2, "UINT8": 3, "INT64": 4, "INT16": 7, "INT8": 9, "INT4": 17}
 CODES = {
     "ADD": 0,
+    "AVERAGE_POOL_2D": 1,
+    "CONCATENATION": 2,
+    "CONV_2D": 3,
+    "DEPTHWISE_CONV_2D": 4,
     "DEQUANTIZE": 6,
     "FULLY_CONNECTED": 9,
     "LOGISTIC": 14,
+    "MAX_POOL_2D": 17,
+    "MUL": 18,
     "RELU": 19,
     "RELU_N1_TO_1": 20,
     "RELU6": 21,
@@ -35,13 +37,22 @@ CODES = {
     "SOFTMAX": 25,
     "TANH": 28,
     "CUSTOM": 32,
+    "PAD": 34,
+    "TRANSPOSE": 39,
+    "MEAN": 40,
     "SQUEEZE": 43,
     "STRIDED_SLICE": 45,
+    "PADV2": 60,
+    "SLICE": 65,
     "EXPAND_DIMS": 70,
     "SHAPE": 77,
     "PACK": 83,
+    "LEAKY_RELU": 98,
     "QUANTIZE": 114,
+    "HARD_SWISH": 117,
+    "BATCH_MATMUL": 126,
 }
+_PADDINGS = {"SAME": 0, "VALID": 1}
 ACTIVATIONS = {"NONE": 0, "RELU": 1, "RELU_N1_TO_1": 2, "RELU6": 3, "TANH": 4, "SIGN_BIT": 5}
 
 Slot = Callable[[flatbuffers.Builder], Callable[[flatbuffers.Builder, int], None]]
@@ -168,6 +179,95 @@ def chain(
         model = model.then("FULLY_CONNECTED", output, constants, options_type=8, options=dense(layer.activation))
         scale = layer.output_scale
     return model
+
+
+class Drawing:
+    """A graph in the making: `op` adds an operator and returns the tensor that it writes."""
+
+    def __init__(self, *start: Tensor) -> None:
+        self.tensors = list(start)
+        self.operators: list[Operator] = []
+
+    def constant(self, tensor: Tensor) -> int:
+        """Return the index of one more tensor."""
+        self.tensors.append(tensor)
+        return len(self.tensors) - 1
+
+    def op(self, code: str, inputs: Sequence[int], output: Tensor, **fields: Any) -> int:
+        """Return the tensor that one more operator writes."""
+        index = self.constant(output)
+        self.operators.append(Operator(code, tuple(inputs), (index,), **fields))
+        return index
+
+    def weights(
+        self,
+        name: str,
+        values: Any,
+        scales: Sequence[float],
+        source_scale: float,
+        bias: Any = None,
+        dimension: int = 0,
+    ) -> list[int]:
+        """Return the indices of int8 weights and, if there is one, of a bias with the scales that go with them."""
+        array = np.asarray(values, dtype=np.int8)
+        zeros = (0,) * len(scales)
+        found = [self.constant(Tensor(name, array.shape, "INT8", tuple(scales), zeros, array.tobytes(), dimension))]
+        if bias is not None:
+            own = tuple(float(np.float32(source_scale) * np.float32(scale)) for scale in scales)
+            data = np.asarray(bias, dtype="<i4")
+            found.append(self.constant(Tensor(f"{name}_bias", data.shape, "INT32", own, zeros, data.tobytes())))
+        return found
+
+    def model(self) -> Model:
+        """Return the model whose output the last operator writes."""
+        return Model(tuple(self.tensors), tuple(self.operators))
+
+
+def convolution(padding: str = "SAME", stride: Any = (1, 1), dilation: Any = (1, 1), activation: str = "NONE") -> Any:
+    """Return options_type and options of CONV_2D; stride and dilation are (down, right)."""
+    slots = {
+        0: number("Int8", _PADDINGS[padding]),
+        1: number("Int32", stride[1]),
+        2: number("Int32", stride[0]),
+        3: number("Int8", ACTIVATIONS[activation]),
+        4: number("Int32", dilation[1]),
+        5: number("Int32", dilation[0]),
+    }
+    return {"options_type": 1, "options": slots}
+
+
+def depthwise(
+    multiplier: int, padding: str = "SAME", stride: Any = (1, 1), dilation: Any = (1, 1), activation: str = "NONE"
+) -> Any:
+    """Return options_type and options of DEPTHWISE_CONV_2D."""
+    slots = {
+        0: number("Int8", _PADDINGS[padding]),
+        1: number("Int32", stride[1]),
+        2: number("Int32", stride[0]),
+        3: number("Int32", multiplier),
+        4: number("Int8", ACTIVATIONS[activation]),
+        5: number("Int32", dilation[1]),
+        6: number("Int32", dilation[0]),
+    }
+    return {"options_type": 2, "options": slots}
+
+
+def pooling(size: Any, stride: Any = (1, 1), padding: str = "VALID", activation: str = "NONE") -> Any:
+    """Return options_type and options of AVERAGE_POOL_2D and MAX_POOL_2D."""
+    slots = {
+        0: number("Int8", _PADDINGS[padding]),
+        1: number("Int32", stride[1]),
+        2: number("Int32", stride[0]),
+        3: number("Int32", size[1]),
+        4: number("Int32", size[0]),
+        5: number("Int8", ACTIVATIONS[activation]),
+    }
+    return {"options_type": 5, "options": slots}
+
+
+def addition(activation: str = "NONE") -> Any:
+    """Return options_type and options of ADD."""
+    return {"options_type": 11, "options": {0: number("Int8", ACTIVATIONS[activation])}}
 
 
 def between(model: Model, *, before: str = "DEQUANTIZE") -> Model:

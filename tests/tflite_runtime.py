@@ -13,8 +13,10 @@ import numpy as np
 import tflite
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from certify.network.model import Dense, Network
+from certify.network.batch import Batch
+from certify.network.model import Dense, Network, Operator
 from certify.network.steps import Clamp, Offset, RequantizeQ31
+from certify.network.tflite import Converted
 
 REFERENCE = OpResolverType.BUILTIN_REF
 OPTIMISED = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
@@ -52,6 +54,52 @@ def run(data: bytes, kernel: Any, points: Any, tensors: list[str]) -> list[Any]:
     interpreter.set_tensor(details["index"], points.reshape(shape).astype(details["dtype"]))
     interpreter.invoke()
     return [interpreter.get_tensor(index).reshape(len(points), -1).copy() for index in wanted]
+
+
+def int8_points(found: Converted, count: int, seed: int) -> Any:
+    """Return int64[count, features]: a third anywhere in the box, a third in bands around 0, a third at its ends."""
+    rng = np.random.default_rng(seed)
+    low, high = found.network.input.low[0], found.network.input.high[0]
+    points = rng.integers(low, high, (count, found.network.input.features), endpoint=True)
+    spread = rng.integers(1, high - low, count)[:, None]
+    points[1::3] = np.clip(points[1::3] % spread[1::3] - spread[1::3] // 2, low, high)
+    points[2::3] = np.where(points[2::3] % 2 == 0, low, high)
+    return points
+
+
+def fed(found: Converted, points: Any) -> Any:
+    """Return what a runtime has to be given for these points: int8, or the floats in front of a QUANTIZE."""
+    if not found.after:
+        return points - 128 - found.network.input.low[0]
+    return (points * np.float32(found.network.input.display.scale)).astype(np.float32)
+
+
+def differing(data: bytes, found: Converted, kernel: Any, points: Any, *, chunk: int = 64) -> dict[str, int]:
+    """Return how many integers of each tensor a runtime has otherwise, for those of which it has any.
+
+    Compared are the tensors that layers of the network are named after, the output tensor among them.
+    """
+    network, indices = found.network, tensor_indices(data)
+    last = len(network.layers) - 1
+    named = {index: layer.name for index, layer in enumerate(network.layers) if layer.name in indices}
+    named[last] = found.output_tensor
+    batch, off = Batch.of(network), dict.fromkeys(named.values(), 0)
+    for start in range(0, len(points), chunk):
+        part = points[start : start + chunk]
+        theirs = dict(zip(named, run(data, kernel, fed(found, part), list(named.values())), strict=True))
+
+        def visit(index: int, values: Any, theirs: dict[int, Any] = theirs) -> None:
+            if index in theirs:
+                own = stored(network.layers[index], values).reshape(len(values), -1)
+                off[named[index]] += int((own != theirs[index]).sum())
+
+        batch.walk(part, visit)
+    return {name: count for name, count in off.items() if count}
+
+
+def stored(layer: Operator, values: Any) -> Any:
+    """Return the tensor's own integers: those before an Offset that a next layer needs."""
+    return values - layer.steps[-1].value if layer.steps and isinstance(layer.steps[-1], Offset) else values
 
 
 def layer_outputs(network: Network, points: Any) -> list[Any]:

@@ -1,9 +1,15 @@
-"""Drawing weights: any of them from its coordinates, and those that a mask keeps without the others."""
+"""Drawing weights: any of them from its coordinates, and those that a mask keeps without the others.
+
+The matrices of a convolution with groups have the groups' rows one after the other; a weight's coordinates are its
+group and its row within it.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+
+import numpy as np
 
 from certify.base import philox
 from certify.base.law import BaseNetwork, Precision, Quantization, key_of, quantize
@@ -18,16 +24,22 @@ def random_weights(
     quantization: Quantization,
     rows: Int64Array,
     columns: Int64Array,
+    group: Int64Array | int = 0,
 ) -> Int64Array:
-    """Return int64[n], one matrix's weights at (rows[i], columns[i]), each int64[n], at δ = 2^-precision.kept."""
-    drawn: Int64Array = philox.draw(key_of(seed), matrix, precision.drawn, rows, columns)
+    """Return int64[n], one matrix's weights at (rows[i], columns[i]), each int64[n], at δ = 2^-precision.kept.
+
+    `group` is that of all of them, or int64[n]; rows count within their groups.
+    """
+    groups = np.full(len(rows), group, dtype=np.int64) if isinstance(group, int) else group
+    drawn: Int64Array = philox.draw(key_of(seed), matrix, precision.drawn, groups, rows, columns)
     return quantize(drawn, precision, quantization)
 
 
-def kept_weights(base: BaseNetwork, matrix: int, mask: Mask) -> Matrix:
-    """Return what the mask leaves of one matrix; only kept weights are generated."""
+def kept_weights(base: BaseNetwork, matrix: int, mask: Mask, groups: int = 1) -> Matrix:
+    """Return what the mask leaves of one matrix, whose rows are those of so many groups; only that is generated."""
     precision = base.precisions[matrix // 2]
-    values = random_weights(base.seed, matrix, precision, base.quantization, mask.rows(), mask.columns)
+    group, rows = np.divmod(mask.rows(), max(1, mask.shape[0] // groups))
+    values = random_weights(base.seed, matrix, precision, base.quantization, rows, mask.columns, group)
     return Matrix(mask.shape, mask.start, mask.columns, values)
 
 

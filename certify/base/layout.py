@@ -1,10 +1,15 @@
 """What stands around the random matrices: the depth, the constant lines and the steps of Theorem 1's network.
 
 Theorem 1 of Kumar and Natale (arXiv:2508.11020) puts a pair of random matrices in the place of each layer of the
-target. The first has a row for every hidden unit and a column for every input and constant line, and is followed
-by a ReLU; the second has a row for every output and is followed by the target's own steps. A product of two random
-weights of precision δ has precision δ², so the pair's accumulator is finer than the target's by s = δ_t/δ² (for
-every pair so far that did not end at its own scale), and its steps are the target's rescaled.
+target that has weights. The first has a row for every hidden unit and a column for every input channel and constant
+line, and is followed by a ReLU; the second has a row for every output channel and kernel tap, and is followed by the
+target's own steps. With groups of channels, each group has units of its own, as many as every other, and its rows
+stand together. A dense layer has one group and one tap, and its channels are its inputs.
+
+A product of two random weights of precision δ has precision δ², so the pair's accumulator is finer than the
+target's by s = δ_t/δ² (for every pair before it that did not end at its own scale), and its steps are the target's
+rescaled. Only layers with weights read what is finer: where any other operator reads a pair, the finer bits, all
+zero by then, are shifted out at its end.
 
 A bias is the sum of pruned random weights too: the constant lines carry 1, R, R², … with R = 2^k (2 for k = 0), as
 many as the layer's largest bias needs, and each bias is split into digits of S_δ_t. The target's own constants
@@ -21,8 +26,8 @@ from dataclasses import dataclass
 
 from certify.base.law import BaseNetwork, Precision
 from certify.errors import InputError
-from certify.network.model import Dense, Network
-from certify.network.steps import Step, rescale
+from certify.network.model import INPUT, Linear, Network
+from certify.network.steps import Requantize, Step, rescale
 
 MAX_FINER_BITS = 2048
 """How much finer a ticket may become than its target, which bounds the length of its integers, and so all memory."""
@@ -45,36 +50,33 @@ class Pair:
     steps: tuple[Step, ...]
 
 
+def linear_layers(target: Network) -> list[tuple[int, Linear]]:
+    """Return the layers with weights, and where they stand in the target; each has a pair of matrices."""
+    return [(index, layer) for index, layer in enumerate(target.layers) if isinstance(layer, Linear)]
+
+
 def default_precisions(target: Network) -> tuple[Precision, ...]:
-    """Return the coarsest δ with δ_t ≥ δ² for every layer, and δ_in = δ."""
-    kept = [(layer.precision_bits + 1) // 2 for layer in target.layers]
+    """Return the coarsest δ with δ_t ≥ δ² for every layer with weights, and δ_in = δ."""
+    kept = [(layer.precision_bits + 1) // 2 for layer in target.linear]
     return tuple(Precision(bits, bits) for bits in kept)
 
 
 def check_precisions(target: Network, precisions: Sequence[Precision]) -> None:
-    """Check Theorem 1's condition δ_t ≥ δ² for every layer.
+    """Check Theorem 1's condition δ_t ≥ δ² for every layer with weights.
 
     Raises:
         InputError: names the first layer whose target is too fine, and what it needs.
     """
-    for index, (layer, precision) in enumerate(zip(target.layers, precisions, strict=True)):
+    for (index, layer), precision in zip(linear_layers(target), precisions, strict=True):
         needed = (layer.precision_bits + 1) // 2
         if precision.kept < needed:
             problem = f"expected a base precision of at least {needed} bits, found {precision.kept}: δ_t ≥ δ² fails"
             raise InputError(problem, f"layers[{index}].precision_bits")
 
 
-def effective_bias(layer: Dense) -> tuple[int, ...]:
+def effective_bias(layer: Linear) -> tuple[int, ...]:
     """Return int[outputs]: each bias and all that the layer's constants add to it."""
-    if not layer.constants:
-        return layer.bias
-    first = layer.inputs
-    totals = []
-    for output, bias in enumerate(layer.bias):
-        columns, weights = layer.weights.row(output)
-        parts = (w * layer.constants[c - first] for c, w in zip(columns, weights, strict=True) if c >= first)
-        totals.append(bias + sum(parts))
-    return tuple(totals)
+    return layer.offsets()
 
 
 def radix_bits(precision_bits: int) -> int:
@@ -82,9 +84,9 @@ def radix_bits(precision_bits: int) -> int:
     return max(precision_bits, 1)
 
 
-def constant_lines(layer: Dense) -> int:
+def constant_lines(layer: Linear) -> int:
     """Return how many constant lines the layer's largest bias needs: the fewest with Σ 2^k·R^line not below it."""
-    largest = max(map(abs, effective_bias(layer)))
+    largest = max(map(abs, layer.offsets()))
     lines = reach = 0
     while reach < largest:
         reach += 1 << (layer.precision_bits + radix_bits(layer.precision_bits) * lines)
@@ -99,23 +101,34 @@ def pairs(target: Network, precisions: Sequence[Precision]) -> tuple[Pair, ...]:
         InputError: too many layers follow each other without a step that ends at its own scale.
     """
     found: list[Pair] = []
-    input_bits = 0
-    for layer, precision in zip(target.layers, precisions, strict=True):
+    finer = dict.fromkeys((INPUT, *range(len(target.layers))), 0)
+    to_reset = _read_by_others(target)
+    for (index, layer), precision in zip(linear_layers(target), precisions, strict=True):
+        input_bits = finer[target.sources(index)[0]]
         weight_bits = 2 * precision.kept - layer.precision_bits
         radix = radix_bits(layer.precision_bits)
         constants = tuple(1 << (radix * line + input_bits) for line in range(constant_lines(layer)))
         steps, left = rescale(layer.steps, input_bits + weight_bits)
-        found.append(Pair(input_bits, weight_bits, constants, steps))
         if left > MAX_FINER_BITS:
             problem = f"expected a ticket finer than its target by at most {MAX_FINER_BITS} bits, found {left}"
-            raise InputError(problem, f"layers[{len(found) - 1}]")
-        input_bits = left
+            raise InputError(problem, f"layers[{index}]")
+        if left and index in to_reset:
+            steps, left = (*steps, Requantize(left, "floor")), 0
+        found.append(Pair(input_bits, weight_bits, constants, steps))
+        finer[index] = left
     return tuple(found)
+
+
+def _read_by_others(target: Network) -> set[int]:
+    """Return the layers that some operator without weights reads."""
+    others = (index for index, layer in enumerate(target.layers) if not isinstance(layer, Linear))
+    return {source for index in others for source in target.sources(index)}
 
 
 def matrix_shapes(target: Network, base: BaseNetwork) -> tuple[tuple[int, int], ...]:
     """Return (rows, columns) of every matrix that the base network has for this target."""
     shapes: list[tuple[int, int]] = []
-    for layer, pair, width in zip(target.layers, pairs(target, base.precisions), base.widths, strict=True):
-        shapes += [(width, layer.inputs + len(pair.constants)), (layer.outputs, width)]
+    for layer, pair, width in zip(target.linear, pairs(target, base.precisions), base.widths, strict=True):
+        columns = layer.channels + len(pair.constants)
+        shapes += [(layer.groups * width, columns), (layer.outputs * layer.taps, width)]
     return tuple(shapes)

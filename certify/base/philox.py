@@ -5,8 +5,9 @@ J. Salmon, M. Moraes, R. Dror and D. Shaw, "Parallel Random Numbers: As Easy as 
 language. Written out here because a certificate must mean the same weights decades from now, and no library
 promises that of its streams: numpy's Philox, for one, increments the counter before its first block.
 
-A weight's coordinates give its counter (c0, c1, c2, c3) = (column div 4, row, matrix, 0) and its word, column
-mod 4. A word x becomes floor(x·N / 2^64) - 2^k with N = 2^(k+1) + 1: uniform on S_δ up to 2^-64 (Definition 4).
+A weight's coordinates give its counter (c0, c1, c2, c3) = (column div 4, row, matrix, group) and its word, column
+mod 4; rows count from 0 in every group of a convolution, and a dense layer has the group 0 alone. A word x becomes
+floor(x·N / 2^64) - 2^k with N = 2^(k+1) + 1: uniform on S_δ up to 2^-64 (Definition 4).
 """
 
 from __future__ import annotations
@@ -27,7 +28,6 @@ _WEYL_0 = np.uint64(0x9E3779B97F4A7C15)
 _WEYL_1 = np.uint64(0xBB67AE8584CAA73B)
 _LOW = np.uint64(0xFFFFFFFF)
 _32 = np.uint64(32)
-_0 = np.uint64(0)
 
 
 @kernel
@@ -40,9 +40,8 @@ def _multiply_high(a: Any, b: Any) -> Any:
 
 
 @modular_kernel
-def _block(key: Words, c0: Any, c1: Any, c2: Any, out: Words) -> None:
-    """Fill out: uint64[4] with the block of counter (c0, c1, c2, 0)."""
-    c3 = _0
+def _block(key: Words, c0: Any, c1: Any, c2: Any, c3: Any, out: Words) -> None:
+    """Fill out: uint64[4] with the block of counter (c0, c1, c2, c3)."""
     k0, k1 = key[0], key[1]
     for _ in range(_ROUNDS):
         high_0, low_0 = _multiply_high(_MULTIPLIER_0, c0), _MULTIPLIER_0 * c0
@@ -53,14 +52,15 @@ def _block(key: Words, c0: Any, c1: Any, c2: Any, out: Words) -> None:
 
 
 @kernel
-def draw(key: Words, matrix: int, bits: int, rows: Any, columns: Any) -> Any:
+def draw(key: Words, matrix: int, bits: int, groups: Any, rows: Any, columns: Any) -> Any:
     """Return the drawn weights at the given coordinates.
 
     Args:
         key: uint64[2].
         matrix: which matrix of the base network, from 0.
         bits: k; the weights are integers in [-2^k, 2^k], k ≤ 61.
-        rows: int64[n].
+        groups: int64[n].
+        rows: int64[n], within their groups.
         columns: int64[n]; neighbours in one row share a block when they follow each other here.
 
     Returns:
@@ -69,11 +69,11 @@ def draw(key: Words, matrix: int, bits: int, rows: Any, columns: Any) -> Any:
     weights = np.empty(len(rows), dtype=np.int64)
     words = np.empty(4, dtype=np.uint64)
     count = np.uint64((1 << (bits + 1)) + 1)
-    last_row, last_block = np.int64(-1), np.int64(-1)
+    last_group, last_row, last_block = np.int64(-1), np.int64(-1), np.int64(-1)
     for i in range(len(rows)):
-        row, block = rows[i], columns[i] >> 2
-        if row != last_row or block != last_block:
-            _block(key, np.uint64(block), np.uint64(row), np.uint64(matrix), words)
-            last_row, last_block = row, block
+        group, row, block = groups[i], rows[i], columns[i] >> 2
+        if block != last_block or row != last_row or group != last_group:
+            _block(key, np.uint64(block), np.uint64(row), np.uint64(matrix), np.uint64(group), words)
+            last_group, last_row, last_block = group, row, block
         weights[i] = np.int64(_multiply_high(words[columns[i] & 3], count)) - (1 << bits)
     return weights

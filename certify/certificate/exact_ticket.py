@@ -36,7 +36,7 @@ class Subject:
         file: the target file.
         base: the base network's name.
         block_width: units in every input's block; None where blocks grew.
-        masks: what pruning keeps, two for each layer of the target.
+        masks: what pruning keeps, two for each layer of the target that has weights.
     """
 
     name: str
@@ -107,14 +107,14 @@ def read_subject(raw: TicketStatementForm) -> Subject:
     base = _read_base(predicate.base, file.network)
     masks = parts.read_masks(predicate.masks, matrix_shapes(file.network, base), "predicate.masks")
     block_width = None if isinstance(predicate.base.blocks, str) else predicate.base.blocks
-    _check_blocks(masks, block_width)
+    _check_blocks(masks, base, block_width)
     return Subject(name, file, base, block_width, masks)
 
 
 def _read_base(raw: BaseForm, target: Network) -> BaseNetwork:
     for field, values in (("widths", raw.widths), ("precisions", raw.precisions)):
-        if len(values) != len(target.layers):
-            problem = f"expected {len(target.layers)}, one for each layer, found {len(values)}"
+        if len(values) != len(target.linear):
+            problem = f"expected {len(target.linear)}, one for each layer with weights, found {len(values)}"
             raise InputError(problem, f"predicate.base.{field}")
     for index, bits in enumerate(raw.precisions):
         if bits.kept > bits.drawn:
@@ -128,31 +128,32 @@ def _read_base(raw: BaseForm, target: Network) -> BaseNetwork:
     return BaseNetwork(raw.seed, tuple(raw.widths), precisions, raw.quantization)
 
 
-def _check_blocks(masks: Sequence[Mask], block_width: int | None) -> None:
-    """Check that each first matrix's mask has the blocks that the statement names."""
-    for index, first in enumerate(masks[::2]):
+def _check_blocks(masks: Sequence[Mask], base: BaseNetwork, block_width: int | None) -> None:
+    """Check that each first matrix's mask has, in every group, the blocks that the statement names."""
+    for index, (first, width) in enumerate(zip(masks[::2], base.widths, strict=True)):
         if block_width is None:
-            _check_grown(first, index)
+            _check_grown(first, width, index)
         else:
-            _check_fixed(first, index, block_width)
+            _check_fixed(first, width, index, block_width)
 
 
-def _check_grown(first: Mask, index: int) -> None:
-    """Grown blocks come in the order of their inputs, and the last ends at a unit that is kept."""
-    if (np.diff(first.columns) < 0).any():
+def _check_grown(first: Mask, width: int, index: int) -> None:
+    """Grown blocks come in the order of their inputs, and the last of some group ends at a unit that is kept."""
+    group, unit = np.divmod(first.rows(), width)
+    if ((np.diff(first.columns) < 0) & (np.diff(group) == 0)).any():
         raise InputError("expected grown blocks, in the order of their inputs", f"predicate.masks[{2 * index}]")
-    units = int(first.rows()[-1]) + 1 if first.kept else 1
-    if first.shape[0] != units:
-        problem = f"expected grown blocks, {units} units up to the last kept one, found {first.shape[0]}"
+    units = int(unit.max(initial=0)) + 1
+    if width != units:
+        problem = f"expected grown blocks, {units} units up to the last kept one, found {width}"
         raise InputError(problem, f"predicate.base.widths[{index}]")
 
 
-def _check_fixed(first: Mask, index: int, block_width: int) -> None:
-    """Fixed blocks: so many units for every input and constant line; unit r serves input r div width."""
-    units, columns = first.shape
-    if units != columns * block_width:
-        problem = f"expected {columns} blocks of {block_width} units, found {units} units"
+def _check_fixed(first: Mask, width: int, index: int, block_width: int) -> None:
+    """Fixed blocks: so many units for every input and constant line; unit r of a group serves input r div width."""
+    columns = first.shape[1]
+    if width != max(1, columns * block_width):
+        problem = f"expected {columns} blocks of {block_width} units, found {width} units"
         raise InputError(problem, f"predicate.base.widths[{index}]")
-    if (first.columns != first.rows() // block_width).any():
+    if (first.columns != first.rows() % width // block_width).any():
         problem = f"expected blocks of {block_width} units, each for one input"
         raise InputError(problem, f"predicate.masks[{2 * index}]")

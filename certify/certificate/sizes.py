@@ -42,9 +42,10 @@ def lower_bound(target: Network) -> int:
     """Return the fewest parameters that any base network needs: Theorem 3 of Kumar and Natale (arXiv:2508.11020).
 
     p parameters have at most 2^p prunings, and there are |S_δ|^(d_in·d_out) matrices to represent in each layer, with
-    |S_δ| = 2^(k+1) + 1; so p ≥ Σ d_in·d_out·log2(2^(k+1) + 1), rounded up. It counts weights, not biases.
+    |S_δ| = 2^(k+1) + 1; so p ≥ Σ d_in·d_out·log2(2^(k+1) + 1), rounded up. It counts weights, not biases, and of a
+    convolution those of its kernels, which two different kernels make different, however many positions they serve.
     """
     targets: int = math.prod(
-        (2 ** (layer.precision_bits + 1) + 1) ** math.prod(layer.weights.shape) for layer in target.layers
+        (2 ** (layer.precision_bits + 1) + 1) ** math.prod(layer.weights.shape) for layer in target.linear
     )
     return (targets - 1).bit_length()

@@ -20,6 +20,7 @@ from certify.network.rounding import Rule
 from certify.network.target import Target, read_target
 from certify.network.writer import write_network
 from certify.report.exit_codes import FAILED, HOLDS
+from certify.report.layers import layer_texts
 
 
 @click.command(name="convert")
@@ -62,7 +63,7 @@ def _document(model: Path, out: Path, target: Target, network_sha256: str) -> di
             "file": str(out),
             "format": FORMAT,
             "sha256": network_sha256,
-            "layers": [f"{layer.inputs} to {layer.outputs}" for layer in target.network.layers],
+            "layers": layer_texts(target.network),
         },
         "rule": conversion.rule if conversion else None,
         "starts": {"after": conversion.starts_after, "tensor": conversion.input_tensor} if conversion else None,

@@ -1,11 +1,13 @@
-"""`certify export`: a ticket, or its proof, in a form that other programs read."""
+"""`certify export`: a network, a ticket, or its proof, in a form that other programs read."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TypeAlias
 
 import click
 
@@ -13,7 +15,7 @@ from certify.base.law import BaseNetwork
 from certify.base.mask import Mask
 from certify.base.prune import prune
 from certify.certificate import envelope, statement
-from certify.certificate.exact_ticket import Subject
+from certify.certificate.equivalence import Equivalence
 from certify.certificate.storage import read_capped, replacing
 from certify.cli.blame import about
 from certify.cli.output import FILE, Output, failed
@@ -28,6 +30,15 @@ from certify.network.target import read_target
 from certify.report.exit_codes import FAILED, HOLDS
 
 _PIECE = 1 << 16
+_OF_ONE_NETWORK = ("onnx", "network")
+_FOR_STDOUT = ("smtlib", "network")
+_HELP = (
+    "onnx: a network in integer operators. network: one in certify.network/1. npz, safetensors: the ticket's base"
+    " weights and masks. vnnlib: the target and its ticket, or two networks. smtlib: all obligations."
+)
+_OF_HELP = "For onnx and network: which network; the ticket unless you say otherwise, base is it before pruning."
+
+Pieces: TypeAlias = Iterable[bytes]
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,52 @@ class Choices:
     rule: Rule | None
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What is to be written.
+
+    Attributes:
+        source: a certificate or a target.
+        form: one of the formats.
+        part: ticket, target or base; None takes the ticket.
+        against: a second network.
+        out: where to write; None for standard output.
+    """
+
+    source: Path
+    form: str
+    part: str | None
+    against: Path | None
+    out: Path | None
+
+    def check(self) -> None:
+        """Check that what was asked goes together.
+
+        Raises:
+            UsageError: it does not.
+        """
+        if self.part is not None and self.form not in _OF_ONE_NETWORK:
+            raise click.UsageError(f"expected --of with --format onnx or network, found {self.form}")
+        if self.against is not None and self.form != "vnnlib":
+            raise click.UsageError(f"expected --against with --format vnnlib, found {self.form}")
+        if self.out is None and self.form not in _FOR_STDOUT:
+            raise click.UsageError(f"expected -o with --format {self.form}: only text goes to standard output")
+
+    def outputs(self) -> tuple[Path, ...]:
+        """Return the files that will be written: of a query the models of both networks first."""
+        if self.out is None:
+            return ()
+        if self.form != "vnnlib":
+            return (self.out,)
+        name = self.out.name.removesuffix(".vnnlib")
+        return (*(self.out.with_name(f"{name}.{side}.onnx") for side in ("left", "right")), self.out)
+
+    def inputs(self) -> dict[str, Path]:
+        """Return the files by what they are, for outputs not to replace."""
+        named = {"what is exported": self.source}
+        return named if self.against is None else {**named, "the second network": self.against}
+
+
 @dataclass(frozen=True, eq=False)
 class Source:
     """A target and a ticket for it, which nobody has proved here.
@@ -47,64 +104,109 @@ class Source:
     Attributes:
         name, sha256: of the target file.
         target: the network.
-        base, masks: the ticket.
+        find: returns the ticket's base network and masks.
     """
 
     name: str
     sha256: str
     target: Network
-    base: BaseNetwork
-    masks: tuple[Mask, ...]
+    find: Callable[[], tuple[BaseNetwork, tuple[Mask, ...]]]
+
+    @cached_property
+    def ticket(self) -> tuple[BaseNetwork, tuple[Mask, ...]]:
+        """The base network and the masks."""
+        return self.find()
+
+    @property
+    def pruned(self) -> Network:
+        """The ticket as a network."""
+        return prune(self.target, *self.ticket)
 
 
 @click.command(name="export")
 @click.argument("source", metavar="CERT|TARGET", type=FILE)
-@click.option("--format", "form", type=click.Choice(["smtlib"]), required=True, help="smtlib: all obligations.")
-@click.option("-o", "--output", "out", type=FILE, help="Where to write; else standard output.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["onnx", "network", "npz", "safetensors", "vnnlib", "smtlib"]),
+    required=True,
+    help=_HELP,
+)
+@click.option("--of", "part", type=click.Choice(["ticket", "target", "base"]), help=_OF_HELP)
+@click.option("--against", metavar="B", type=FILE, help="For vnnlib: a network, instead of TARGET's ticket.")
+@click.option("-o", "--output", "out", type=FILE, help="Where to write; text goes to standard output without it.")
 @click.option("--seed", help="For a TARGET: of the random base network; 0 unless you say otherwise.")
 @click.option("--width", type=click.IntRange(1, 1 << 20), help="For a TARGET: units in every input's block.")
 @click.option("--precision", type=click.IntRange(0, 30), help="For a TARGET: bits of the base network's weights.")
 @rule_option
 def command(
     source: Path,
-    form: str,  # noqa: ARG001 - one format so far
+    form: str,
+    part: str | None,
+    against: Path | None,
     out: Path | None,
     seed: str | None,
     width: int | None,
     precision: int | None,
     rule: Rule | None,
 ) -> None:
-    """Write what a proof consists of, for any SMT-LIB 2.6 solver to refute: one question for every obligation.
+    """Write a network, a ticket or what a proof consists of in a form that other programs read (docs/export.md).
 
-    CERT is a certificate, of which only the target and the ticket are used; for a TARGET a ticket is found first.
-    Nothing is proved here and no signature is checked.
+    CERT is a certificate, of which only the networks are used; for a TARGET a ticket is found first where one is
+    written. Nothing is proved here and no signature is checked. A query, vnnlib, comes with both networks as ONNX
+    beside it.
     """
-    output = Output("text", quiet=False, verbose=False)
+    output, asked = Output("text", quiet=False, verbose=False), Asked(source, form, part, against, out)
+    asked.check()
     try:
-        if out is not None:
-            with about(out):
-                check_output(out, "the obligations", {"what is exported": source})
-        pieces = _smtlib(_read(source, Choices(seed, width, precision, rule)))
+        for path in asked.outputs():
+            with about(path):
+                check_output(path, _what(form), asked.inputs())
+        pieces = _pieces(asked, Choices(seed, width, precision, rule))
         if out is None:
-            raise click.exceptions.Exit(HOLDS if all(write(piece[:-1]) for piece in pieces) else FAILED)
-        with about(out), replacing(out) as sink:
-            for piece in pieces:
-                sink.write(piece.encode())
-        output.say(f"wrote {printable(str(out))}")
+            texts = (piece.decode() for piece in pieces[0])
+            raise click.exceptions.Exit(HOLDS if all(write(text[:-1]) for text in texts) else FAILED)
+        for path, written in zip(asked.outputs(), pieces, strict=True):
+            with about(path), replacing(path) as sink:
+                for piece in written:
+                    sink.write(piece)
+            output.say(f"wrote {printable(str(path))}")
     except CertifyError as error:
         output.finish([failed("export", error, str(source))])
 
 
+def _what(form: str) -> str:
+    return {"smtlib": "the obligations", "npz": "the ticket", "safetensors": "the ticket"}.get(form, "the network")
+
+
+def _pieces(asked: Asked, choices: Choices) -> list[Pieces]:
+    """Return what each output consists of, one for each of them."""
+    if asked.form == "vnnlib":
+        return _query(*_pair(asked, choices))
+    source = _read(asked.source, choices)
+    match asked.form:
+        case "smtlib":
+            return [(text.encode() for text in _smtlib(source))]
+        case "npz" | "safetensors":
+            return [_arrays(source, asked.form)]
+        case _:
+            if asked.part == "target":
+                _check_unchosen(choices, "--of target")
+            return [[_network(source, asked.form, asked.part or "ticket")]]
+
+
 def _read(path: Path, choices: Choices) -> Source:
-    data = read_capped(path, max(MAX_BYTES, envelope.MAX_BYTES), "a certificate or a target")
+    data = _read_bytes(path)
     if not _is_envelope(data):
-        return _found(path.name, data, choices)
-    if choices != Choices(None, None, None, None):
-        raise InputError("expected no choices about the ticket of a certificate, found some: it has one")
-    subject = statement.read(envelope.read(data).payload).subject
-    if not isinstance(subject, Subject):
+        return _target(path.name, data, choices)
+    subject = _subject(data, choices)
+    if isinstance(subject, Equivalence):
         raise InputError("expected a certificate of an exact ticket, found one of an equivalence: it is not exported")
-    return Source(subject.name, subject.sha256, subject.target, subject.base, subject.masks)
+    return Source(subject.name, subject.sha256, subject.target, lambda: (subject.base, subject.masks))
+
+
+def _read_bytes(path: Path) -> bytes:
+    return read_capped(path, max(MAX_BYTES, envelope.MAX_BYTES), "a certificate or a target")
 
 
 def _is_envelope(data: bytes) -> bool:
@@ -115,14 +217,90 @@ def _is_envelope(data: bytes) -> bool:
     return isinstance(document, dict) and "payload" in document
 
 
-def _found(name: str, data: bytes, choices: Choices) -> Source:
+def _subject(data: bytes, choices: Choices) -> statement.AnySubject:
+    if choices != Choices(None, None, None, None):
+        raise InputError("expected no choices about the ticket of a certificate, found some: it has one")
+    return statement.read(envelope.read(data).payload).subject
+
+
+def _target(name: str, data: bytes, choices: Choices) -> Source:
+    target = read_target(data, choices.rule).network
+    return Source(name, hashlib.sha256(data).hexdigest(), target, lambda: _found(target, choices))
+
+
+def _found(target: Network, choices: Choices) -> tuple[BaseNetwork, tuple[Mask, ...]]:
     from certify.issue import Options  # noqa: PLC0415 - what computes is loaded only now
     from certify.ticket import find_ticket  # noqa: PLC0415
 
-    target = read_target(data, choices.rule).network
     options = Options("0" if choices.seed is None else choices.seed, choices.width, choices.precision)
     ticket = find_ticket(target, options.seed, block_width=options.block_width, precisions=options.precisions(target))
-    return Source(name, hashlib.sha256(data).hexdigest(), target, ticket.base, ticket.masks)
+    return ticket.base, ticket.masks
+
+
+def _pair(asked: Asked, choices: Choices) -> tuple[Network, Network]:
+    """Return the networks of a query: two files', those of an equivalence, or a target and its ticket."""
+    data = _read_bytes(asked.source)
+    if not _is_envelope(data):
+        if asked.against is not None:
+            return _two(asked.source, asked.against, choices)
+        source = _target(asked.source.name, data, choices)
+        return source.target, source.pruned
+    if asked.against is not None:
+        raise InputError("expected a network with --against, found a certificate: it has two")
+    subject = _subject(data, choices)
+    if isinstance(subject, Equivalence):
+        return subject.networks()
+    return subject.target, prune(subject.target, subject.base, subject.masks)
+
+
+def _two(left: Path, right: Path, choices: Choices) -> tuple[Network, Network]:
+    """Read both files; the rule is for the models among them, and refused where there is none."""
+    _check_unchosen(choices, "--against")
+    contents = [_read_network(path) for path in (left, right)]
+    models = [not data.lstrip().startswith(b"{") for data in contents]
+    networks = []
+    for path, data, is_model in zip((left, right), contents, models, strict=True):
+        with about(path):
+            networks.append(read_target(data, choices.rule if is_model or not any(models) else None).network)
+    return networks[0], networks[1]
+
+
+def _check_unchosen(choices: Choices, where: str) -> None:
+    if choices != Choices(None, None, None, choices.rule):
+        raise InputError(f"expected no choices about a ticket with {where}, found some: there is none")
+
+
+def _read_network(path: Path) -> bytes:
+    with about(path):
+        return read_capped(path, MAX_BYTES, "a network")
+
+
+def _query(left: Network, right: Network) -> list[Pieces]:
+    from certify.export.onnx import write_onnx  # noqa: PLC0415 - only where it is asked for
+    from certify.export.vnnlib import write_query  # noqa: PLC0415
+
+    query = write_query(left, right)
+    return [[write_onnx(left)], [write_onnx(right)], (text.encode() for text in query)]
+
+
+def _arrays(source: Source, form: str) -> Pieces:
+    from certify.export.arrays import ticket_arrays  # noqa: PLC0415 - only where it is asked for
+    from certify.export.npz import write_npz  # noqa: PLC0415
+    from certify.export.safetensors import write_safetensors  # noqa: PLC0415
+
+    arrays = ticket_arrays(source.target, *source.ticket)
+    return [write_npz(arrays)] if form == "npz" else write_safetensors(arrays)
+
+
+def _network(source: Source, form: str, part: str) -> bytes:
+    from certify.export.networks import base_network, network_file  # noqa: PLC0415 - only where it is asked for
+    from certify.export.onnx import write_onnx  # noqa: PLC0415
+
+    if part == "target":
+        network = source.target
+    else:
+        network = source.pruned if part == "ticket" else base_network(source.target, *source.ticket)
+    return write_onnx(network) if form == "onnx" else network_file(network)
 
 
 def _smtlib(source: Source) -> Iterator[str]:
@@ -134,9 +312,9 @@ def _smtlib(source: Source) -> Iterator[str]:
     from certify.proof.script import script  # noqa: PLC0415 - z3 comes with it
     from certify.proof.structure import NotApplicableError  # noqa: PLC0415
 
-    ticket = prune(source.target, source.base, source.masks)
+    base, _ = source.ticket
     try:
-        yield from _joined(script(source.name, source.sha256, source.base.seed, source.target, ticket))
+        yield from _joined(script(source.name, source.sha256, base.seed, source.target, source.pruned))
     except NotApplicableError as error:
         raise InputError(f"expected a ticket that is proved by obligations, found one that is not: {error}") from None
 

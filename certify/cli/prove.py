@@ -18,6 +18,7 @@ from certify.certificate.storage import read_capped, write_atomic
 from certify.cli.blame import about
 from certify.cli.claimed import BaseOptions, base_options, read_given
 from certify.cli.output import FILE, Output, failed, output_options
+from certify.cli.precisions import PrecisionBits, precision_option
 from certify.cli.second_opinion import CrossCheck, cross_check_options, second_opinion
 from certify.cli.signing import prepare, write_certificate
 from certify.cli.targets import check_output, rule_option, stem
@@ -38,7 +39,7 @@ class Drawn:
 
     seed: str | None
     width: int | None
-    precision: int | None
+    precision: PrecisionBits | None
 
 
 @click.command(name="prove")
@@ -46,7 +47,7 @@ class Drawn:
 @click.option("-o", "--output", "out", type=FILE, help="The certificate; TARGET's name with .certificate.json.")
 @click.option("--seed", help="Of the random base network; any text, 0 unless you say otherwise.")
 @click.option("--width", type=click.IntRange(1, 1 << 20), help="Units in every input's block; else blocks grow.")
-@click.option("--precision", type=click.IntRange(0, 30), help="Bits of the base network's weights; else the fewest.")
+@precision_option
 @base_options
 @click.option("--mask-out", type=FILE, help="With --base: write the masks too, as npz.")
 @click.option("--key", type=FILE, help="A private key (PEM); else the user's own, made on a first run.")
@@ -60,7 +61,7 @@ def command(
     out: Path | None,
     seed: str | None,
     width: int | None,
-    precision: int | None,
+    precision: PrecisionBits | None,
     given: BaseOptions,
     mask_out: Path | None,
     key: Path | None,

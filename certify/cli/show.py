@@ -17,9 +17,9 @@ from certify.cli.output import FILE, Output, failed, output_options
 from certify.cli.streams import write
 from certify.errors import CertifyError
 from certify.network import strict_json
-from certify.network.model import Network
 from certify.report.claims import conversion, networks, ticket
 from certify.report.exit_codes import FAILED, HOLDS
+from certify.report.layers import layer_texts
 from certify.report.text import box, claim_text, model, points, right_lines
 
 
@@ -58,21 +58,17 @@ def _about_ticket(subject: Subject) -> dict[str, Any]:
     return {
         "target": {"name": subject.name, "sha256": subject.sha256},
         "conversion": conversion(subject.file),
-        "layers": _layers(subject.target),
+        "layers": layer_texts(subject.target),
     }
 
 
 def _about_networks(subject: Equivalence) -> dict[str, Any]:
     said = networks(subject)
     return {
-        "left": {**said["left"], "layers": _layers(subject.left.network)},
-        "right": {**said["right"], "layers": _layers(subject.right.network)},
+        "left": {**said["left"], "layers": layer_texts(subject.left.network)},
+        "right": {**said["right"], "layers": layer_texts(subject.right.network)},
         "whole_box": said["whole_box"],
     }
-
-
-def _layers(network: Network) -> list[str]:
-    return [f"{layer.inputs} to {layer.outputs}" for layer in network.layers]
 
 
 def _text(shown: dict[str, Any]) -> str:

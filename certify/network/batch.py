@@ -17,6 +17,7 @@ from certify.network.bounds import graph_reach
 from certify.network.elementwise import run_steps
 from certify.network.matrix import Int64Array
 from certify.network.model import INPUT, Linear, Network
+from certify.network.operators import Product
 
 EXACT_FLOAT = 2**53
 EXACT_WORD = 2**62
@@ -44,7 +45,7 @@ class Batch:
 
         Args:
             network: any network.
-            floats: whether float64 may hold the sums of linear layers.
+            floats: whether float64 may hold the sums of linear layers and of matrix products.
 
         Raises:
             TooWideError: int64 may not hold every number met.
@@ -53,7 +54,7 @@ class Batch:
         for index, (layer, reach) in enumerate(zip(network.layers, graph_reach(network), strict=True)):
             if reach.largest >= EXACT_WORD:
                 raise TooWideError(f"layers[{index}]: numbers of {reach.largest.bit_length()} bits")
-            exact = floats and isinstance(layer, Linear) and reach.largest < EXACT_FLOAT
+            exact = floats and isinstance(layer, Linear | Product) and reach.sums < EXACT_FLOAT
             kinds.append(np.float64 if exact else np.int64)
         return Batch(network, tuple(kinds))
 
@@ -72,6 +73,6 @@ class Batch:
             read = [alive[source].astype(kind, copy=False) for source in network.sources(index)]
             alive[index] = run_steps(layer.steps, layer.accumulate(read).astype(np.int64, copy=False))
             visit(index, alive[index])
-            for source in set(network.sources(index)):
-                if last[source] == index:
+            for source in {*network.sources(index), index}:
+                if last.get(source, index) == index:
                     del alive[source]

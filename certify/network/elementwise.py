@@ -72,6 +72,20 @@ def _column(values: Sequence[int]) -> Integers:
     return found
 
 
+def shrunk(values: Integers) -> Integers:
+    """Return the tensor with a single index in each dimension along which np.broadcast_to has repeated it.
+
+    The bounds of a convolution are the same at every position, and so are those of what follows; what is computed
+    of the shrunk tensors and then broadcast is the same as what is computed of all.
+    """
+    return values[tuple(slice(None) if stride else slice(1) for stride in values.strides)]
+
+
+def magnitude(*tensors: Integers) -> int:
+    """Return the largest |x| in tensors of Python integers, 0 for empty ones."""
+    return max((abs(value) for tensor in tensors for value in shrunk(tensor).flat), default=0)
+
+
 def bounds_after(steps: Sequence[Step], low: Integers, high: Integers) -> tuple[Integers, Integers, int]:
     """Return the bounds of what the steps make of a tensor within bounds, and of every number met on the way.
 
@@ -79,21 +93,29 @@ def bounds_after(steps: Sequence[Step], low: Integers, high: Integers) -> tuple[
 
     Args:
         steps: in their order.
-        low, high: object[…, channels].
+        low: object[…, channels], the least values.
+        high: the greatest.
     """
-    ends_low, ends_high = np.empty(low.shape, dtype=object), np.empty(low.shape, dtype=object)
+    own_low, own_high = _distinct(steps, low, high)
+    ends_low, ends_high = np.empty(own_low.shape, dtype=object), np.empty(own_low.shape, dtype=object)
     largest = 0
-    for places, own in _by_channel(tuple(steps), low):
-        results: dict[tuple[int, int], tuple[int, int, int]] = {}
-        for ends in zip(low[places].flat, high[places].flat, strict=True):
-            if ends not in results:
-                reached = largest_intermediate(own, *ends)
-                results[ends] = apply_steps(own, ends[0]), apply_steps(own, ends[1]), reached
-        each = [results[ends] for ends in zip(low[places].flat, high[places].flat, strict=True)]
-        ends_low[places] = _column([found[0] for found in each]).reshape(low[places].shape)
-        ends_high[places] = _column([found[1] for found in each]).reshape(low[places].shape)
-        largest = max([largest, *(found[2] for found in results.values())])
-    return ends_low, ends_high, largest
+    for places, own in _by_channel(tuple(steps), own_low):
+        pairs = list(zip(own_low[places].flat, own_high[places].flat, strict=True))
+        images = {ends: (apply_steps(own, ends[0]), apply_steps(own, ends[1])) for ends in set(pairs)}
+        shape = own_low[places].shape
+        ends_low[places] = _column([images[ends][0] for ends in pairs]).reshape(shape)
+        ends_high[places] = _column([images[ends][1] for ends in pairs]).reshape(shape)
+        largest = max([largest, *(largest_intermediate(own, *ends) for ends in images)])
+    return np.broadcast_to(ends_low, low.shape), np.broadcast_to(ends_high, low.shape), largest
+
+
+def _distinct(steps: Sequence[Step], low: Integers, high: Integers) -> tuple[Integers, Integers]:
+    """Return the bounds without what only repeats, in one shape, with all channels where the steps differ."""
+    own_low, own_high = shrunk(low), shrunk(high)
+    shape = np.broadcast_shapes(own_low.shape, own_high.shape)
+    if channels(steps) is not None:
+        shape = (*shape[:-1], low.shape[-1])
+    return np.broadcast_to(own_low, shape), np.broadcast_to(own_high, shape)
 
 
 def _run_step(step: Step, values: Integers) -> Integers:
@@ -119,13 +141,12 @@ def _run_step(step: Step, values: Integers) -> Integers:
 
 
 def _count(step: Thresholds, values: Integers) -> Integers:
+    lists = [np.array(own, dtype=np.int64) for own in step.lists]
     if not step.per_channel:
-        return np.searchsorted(np.array(step.at, dtype=np.int64), values, side="right") + step.low
+        return np.asarray(np.searchsorted(lists[0], values, side="right") + step.low)
     found = np.empty_like(values)
-    for channel in range(values.shape[-1]):
-        found[..., channel] = np.searchsorted(
-            np.array(step.at[channel], dtype=np.int64), values[..., channel], "right"
-        )
+    for channel, own in enumerate(lists):
+        found[..., channel] = np.searchsorted(own, values[..., channel], side="right")
     return found + step.low
 
 
@@ -135,17 +156,18 @@ def shift_right(values: Integers, shift: Any, rounding: Rounding) -> Integers:
     half = np.where(shift > 0, np.int64(1) << np.maximum(shift - 1, 0), 0)
     match rounding:
         case "floor":
-            return values >> shift
+            found = values >> shift
         case "half_up":
-            return (values + half) >> shift
+            found = (values + half) >> shift
         case "half_even":
-            quotient = values >> shift
-            rest = values - (quotient << shift)
-            return quotient + ((rest > half) | ((rest == half) & (quotient & 1 == 1))) * (shift > 0)
+            down = values >> shift
+            rest = values - (down << shift)
+            found = down + ((rest > half) | ((rest == half) & (down & 1 == 1))) * (shift > 0)
         case "half_away":
-            return np.where(values >= 0, (values + half) >> shift, -((half - values) >> shift))
+            found = np.where(values >= 0, (values + half) >> shift, -((half - values) >> shift))
         case "toward_zero":
-            return np.where(values >= 0, values >> shift, -(-values >> shift))
+            found = np.where(values >= 0, values >> shift, -(-values >> shift))
+    return np.asarray(found)
 
 
 def round_significant(values: Integers) -> Integers:
@@ -154,8 +176,7 @@ def round_significant(values: Integers) -> Integers:
     excess = np.zeros(values.shape, dtype=np.int64)
     for step in (32, 16, 8, 4, 2, 1):
         excess += np.where(magnitude >> (excess + step + SIGNIFICANT_BITS - 1) > 0, step, 0)
-    excess += magnitude >> (excess + SIGNIFICANT_BITS) > 0
-    return shift_right(values, excess, "half_even") << excess
+    return np.asarray(shift_right(values, excess, "half_even") << excess)
 
 
 def multiply_q31(values: Integers, multiplier: Any, shift: Any, rule: Rule) -> Integers:

@@ -8,27 +8,34 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Protocol
 
 import msgspec
 
 from certify.errors import InputError
 from certify.network import strict_json
-from certify.network.matrix import Int64Array, from_dense
-from certify.network.model import Box, Dense, Display, Network
+from certify.network.bounds import graph_reach
+from certify.network.model import INPUT, Box, Display, Network, Operator
+from certify.network.operators import OPERATOR_NAMES, AnyForm, Product
+from certify.network.operators.form import MAX_ELEMENTS, Given, check_elements
+from certify.network.operators.operator import Shape
 from certify.network.rounding import ROUNDINGS, RULES
-from certify.network.step_form import PrecisionBits, StepForm, read_step
-from certify.network.tensors import DTYPES, MAX_DIMENSIONS, EncodedTensor, Table, Vector, read_table, read_vector
+from certify.network.step_form import STEP_NAMES, PrecisionBits, read_step
+from certify.network.tensors import DTYPES, MAX_DIMENSIONS, EncodedTensor, read_vector
 
 FORMAT = "certify.network/1"
 MAX_BYTES = 2**26
-MAX_FEATURES = 2**24
-_STEPS = "clamp, offset, relu, requantize, sign or step"
+MAX_FEATURES = MAX_ELEMENTS
+FREE_FEATURES = 2**22
+"""What a file of any size may have; a larger one has a byte or more for each."""
+MAX_TOTAL_ELEMENTS = 2**26
+INPUT_NAME = "input"
 _CHOICES = {
     "rounding": ", ".join(ROUNDINGS),
     "rule": ", ".join(RULES),
     "dtype": ", ".join(DTYPES),
-    "op": f"dense, or as a step {_STEPS}",
+    "op": f"{', '.join(OPERATOR_NAMES)}, or as a step {', '.join(STEP_NAMES)}",
 }
 _DECIMAL = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
@@ -47,20 +54,10 @@ class _Output(msgspec.Struct, forbid_unknown_fields=True):
     zero_point: int = 0
 
 
-class _Dense(msgspec.Struct, forbid_unknown_fields=True):
-    op: Literal["dense"]
-    precision_bits: PrecisionBits
-    weights: Table
-    bias: Vector | msgspec.UnsetType = msgspec.UNSET
-    constants: Vector | msgspec.UnsetType = msgspec.UNSET
-    then: list[StepForm] = msgspec.field(default_factory=list)
-    name: str = ""
-
-
 class _Network(msgspec.Struct, forbid_unknown_fields=True):
     format: str
     input: _Input
-    layers: Annotated[list[_Dense], msgspec.Meta(min_length=1)]
+    layers: Annotated[list[AnyForm], msgspec.Meta(min_length=1)]
     name: str = ""
     output: _Output = msgspec.field(default_factory=_Output)
 
@@ -76,11 +73,86 @@ def read_network(data: bytes) -> Network:
     raw = strict_json.convert(document, _Network, _CHOICES)
     _check_features(raw.input.shape, len(data))
     box = _read_box(raw.input, "input.")
-    layers: list[Dense] = []
-    for index, layer in enumerate(raw.layers):
-        inputs = layers[-1].outputs if layers else box.features
-        layers.append(_read_dense(layer, inputs, f"layers[{index}]"))
-    return Network(raw.name, box, tuple(layers), _read_display(raw.output, "output"))
+    network = Network(raw.name, box, _read_layers(raw.layers, box.shape), _read_display(raw.output, "output"))
+    network.precisions()
+    if any(isinstance(layer, Product) for layer in network.layers):
+        # Only products of products make numbers that are out of proportion to the file.
+        graph_reach(network)
+    return network
+
+
+def _read_layers(forms: Sequence[AnyForm], first: Shape) -> tuple[Operator, ...]:
+    """Return the operators, each checked against the shapes of what it reads."""
+    names = Names(forms)
+    shapes: list[Shape] = []
+    layers: list[Operator] = []
+    elements = 0
+    for index, form in enumerate(forms):
+        place = f"layers[{index}]"
+        sources = names.resolve(form, index, place)
+        read = tuple(first if source == INPUT else shapes[source] for source in sources or (index - 1,))
+        layer, shape = read_layer(form, Given(read, sources, place))
+        layers.append(layer)
+        shapes.append(shape)
+        elements += math.prod(shape)
+        if elements > MAX_TOTAL_ELEMENTS:
+            raise InputError(f"expected at most {MAX_TOTAL_ELEMENTS} elements in all layers, found {elements}", place)
+    return tuple(layers)
+
+
+def read_layer(form: AnyForm, given: Given) -> tuple[Operator, Shape]:
+    """Return the operator that a form is, and the shape of what it gives.
+
+    Raises:
+        InputError: it breaks a rule of its own, or does not fit what it reads.
+    """
+    layer = form.read(given)
+    try:
+        shape = layer.shape(given.shapes)
+    except InputError as error:
+        raise InputError(error.problem, given.place) from None
+    check_elements(shape, given.place)
+    places = (f"{given.place}.then[{index}]" for index in range(len(form.then)))
+    steps = tuple(read_step(step, shape[-1], place) for step, place in zip(form.then, places, strict=True))
+    return layer.replaced(steps=steps, name=form.name, sources=given.sources), shape
+
+
+class Connected(Protocol):
+    """A layer that says what it reads."""
+
+    @property
+    def name(self) -> str:
+        """What others call it."""
+
+    @property
+    def inputs(self) -> Sequence[str] | msgspec.UnsetType:
+        """What it calls what it reads."""
+
+
+class Names:
+    """What the names in a layer's `inputs` stand for."""
+
+    def __init__(self, forms: Sequence[Connected]) -> None:
+        self.layers: dict[str, list[int]] = {INPUT_NAME: [INPUT]}
+        for index, form in enumerate(forms):
+            self.layers.setdefault(form.name, []).append(index)
+
+    def resolve(self, form: Connected, index: int, place: str) -> tuple[int, ...]:
+        """Return what a layer reads, as `Operator.sources` has it."""
+        names = [] if isinstance(form.inputs, msgspec.UnsetType) else form.inputs
+        return tuple(self._find(name, index, f"{place}.inputs[{i}]") for i, name in enumerate(names))
+
+    def _find(self, name: str, reader: int, place: str) -> int:
+        found = self.layers.get(name, []) if name else []
+        if not found:
+            raise InputError(f"expected an earlier layer's name, or {INPUT_NAME}, found {name[:40]!r}", place)
+        if len(found) > 1:
+            raise InputError(
+                f"expected a name that one layer has, found {name[:40]!r}, which {len(found)} have", place
+            )
+        if found[0] >= reader:
+            raise InputError(f"expected an earlier layer's name, found that of layers[{found[0]}]", place)
+        return found[0]
 
 
 def _check_format(document: Any) -> None:
@@ -110,9 +182,8 @@ def _check_features(shape: list[int], file_size: int) -> None:
     features = math.prod(shape)
     if features > MAX_FEATURES:
         raise InputError(f"expected at most {MAX_FEATURES} features, found {features}", "input.shape")
-    if features > file_size:
-        # Every feature has a weight in the first row, and every weight takes a byte or more.
-        problem = f"expected weights for every feature, found {features} features in {file_size} bytes"
+    if features > max(FREE_FEATURES, file_size):
+        problem = f"expected at most {FREE_FEATURES}, or one per byte, found {features} features in {file_size} bytes"
         raise InputError(problem, "input.shape")
 
 
@@ -151,34 +222,3 @@ def _read_display(raw: _Input | _Output, place: str) -> Display:
             f"expected a decimal number as a string, found {raw.scale[:24]!r}", f"{place}.scale".lstrip(".")
         )
     return Display(raw.scale, raw.zero_point)
-
-
-def _read_dense(raw: _Dense, inputs: int, place: str) -> Dense:
-    weights = read_table(raw.weights, f"{place}.weights")
-    constants = _read_optional(raw.constants, f"{place}.constants")
-    outputs, columns = weights.shape
-    if columns != inputs + len(constants):
-        expected = f"{inputs} columns, one per input"
-        if constants:
-            expected = f"{inputs} + {len(constants)} columns, one per input and constant"
-        raise InputError(f"expected {expected}, found {columns}", f"{place}.weights[0]")
-    _check_weights(weights, raw.precision_bits, f"{place}.weights")
-    bias = _read_optional(raw.bias, f"{place}.bias")
-    if not isinstance(raw.bias, msgspec.UnsetType) and len(bias) != outputs:
-        raise InputError(f"expected one integer per output, {outputs}, found {len(bias)}", f"{place}.bias")
-    steps = tuple(read_step(form, outputs, f"{place}.then[{index}]") for index, form in enumerate(raw.then))
-    bias = bias or (0,) * outputs
-    return Dense(from_dense(weights), raw.precision_bits, bias, constants, steps, raw.name)
-
-
-def _read_optional(raw: Vector | msgspec.UnsetType, place: str) -> tuple[int, ...]:
-    return () if isinstance(raw, msgspec.UnsetType) else tuple(read_vector(raw, place).tolist())
-
-
-def _check_weights(weights: Int64Array, precision_bits: int, place: str) -> None:
-    limit = 1 << precision_bits
-    outside = (weights > limit) | (weights < -limit)
-    if outside.any():
-        row, column = (int(index) for index in divmod(int(outside.argmax()), weights.shape[1]))
-        problem = f"expected an integer from {-limit} to {limit} (precision_bits {precision_bits})"
-        raise InputError(f"{problem}, found {weights[row, column]}", f"{place}[{row}][{column}]")

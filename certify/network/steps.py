@@ -107,6 +107,12 @@ class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fi
         """Whether every output has thresholds of its own."""
         return bool(self.at) and isinstance(self.at[0], tuple)
 
+    @property
+    def lists(self) -> tuple[tuple[int, ...], ...]:
+        """The thresholds of every output, or the one list for all."""
+        own = tuple(part for part in self.at if isinstance(part, tuple))
+        return own or (tuple(part for part in self.at if isinstance(part, int)),)
+
 
 Step: TypeAlias = (
     Relu | Requantize | RequantizeQ31 | Clamp | Offset | Threshold | Sign | RoundSignificant | Thresholds
@@ -205,9 +211,10 @@ def largest_intermediate(steps: Sequence[Step], low: int, high: int) -> int:
             case Offset(value):
                 largest = max(largest, abs(value))
             case RoundSignificant():
-                largest = 2 * max(largest, abs(low), abs(high))
-            case Thresholds(at, base):
-                largest = max([largest, abs(base), *map(abs, at[:1]), *map(abs, at[-1:])])
+                largest = max(largest, 2 * abs(low), 2 * abs(high))
+            case Thresholds():
+                ends = [abs(own[end]) for own in step.lists if own for end in (0, -1)]
+                largest = max([largest, abs(step.low), *ends])
         low, high = apply_step(step, low), apply_step(step, high)
         largest = max(largest, abs(low), abs(high))
     return largest

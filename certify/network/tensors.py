@@ -6,7 +6,7 @@ import base64
 import binascii
 import math
 from collections.abc import Sequence
-from typing import Annotated, Literal, TypeAlias, get_args
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 import msgspec
 import numpy as np
@@ -18,6 +18,8 @@ Dtype: TypeAlias = Literal["int8", "int16", "int32", "int64", "uint8", "uint16",
 DTYPES: tuple[str, ...] = get_args(Dtype)
 MAX_ELEMENTS = 2**28
 MAX_DIMENSIONS = 8
+LISTED = 4096
+"""How many integers the writer lists; more are written in base64."""
 
 Shape: TypeAlias = Annotated[
     list[Annotated[int, msgspec.Meta(ge=0)]], msgspec.Meta(min_length=1, max_length=MAX_DIMENSIONS)
@@ -105,3 +107,9 @@ def encode(array: Sequence[int] | Int64Array) -> EncodedTensor:
     # The dtype's name is one of the literals because it was taken from the four above.
     dtype: Dtype = next(name for name in get_args(Dtype) if name == kind.name)
     return EncodedTensor(list(values.shape), dtype, base64.b64encode(data).decode())
+
+
+def write_integers(array: Sequence[int] | Int64Array) -> Any:
+    """Return a vector or matrix as JSON has it: listed, or in base64 where it is long."""
+    values = np.asarray(array, dtype=np.int64)
+    return msgspec.to_builtins(encode(values)) if values.size > LISTED else values.tolist()

@@ -2,8 +2,9 @@
 
 The decomposition proves one (output, input) at a time; that outputs are sums over inputs, and that layers follow
 each other, is argued in docs/proof.md. Here z3 is asked directly. A *neuron* formula has all inputs of one target
-neuron as variables and both sides' accumulators in full; a *network* formula has the whole of both networks. In
-both, σ(u·x) is written u·p or |u|·q, as the lemmas of condition 2 have already proved.
+neuron as variables and both sides' accumulators in full; of a convolution, all that an output's kernel reads, every
+tap's inputs with variables of their own. A *network* formula has the whole of both networks, where they are chains of
+dense layers. In both, σ(u·x) is written u·p or |u|·q, as the lemmas of condition 2 have already proved.
 
 z3 must never find a difference in what the decomposition proves. That it may exhaust its budget, on whole networks
 above all, is recorded and is not a disagreement.
@@ -11,12 +12,12 @@ above all, is recorded and is not a disagreement.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from certify.network.compare import common_scale
-from certify.network.model import Dense, Network
-from certify.network.steps import RequantizeQ31
+from certify.network.model import Linear, Network
+from certify.network.steps import RequantizeQ31, RoundSignificant
 from certify.proof.formulas import step_terms
 from certify.proof.structure import UNFED, Pair
 from solvers.smt import session
@@ -61,7 +62,9 @@ def check_neuron(pair: Pair, output: int, rlimit: int) -> Outcome:
 def check_network(target: Network, ticket: Network, pairs: Sequence[Pair], rlimit: int | None = None) -> Outcome:
     """Ask z3 for a grid point on which the networks' outputs differ; the model names it x0, x1, …"""
     if rlimit is None:
-        multiplied = any(isinstance(step, RequantizeQ31) for layer in target.layers for step in layer.steps)
+        multiplied = any(
+            isinstance(step, (RequantizeQ31, RoundSignificant)) for layer in target.layers for step in layer.steps
+        )
         rlimit = MULTIPLIERS_RLIMIT if multiplied else NETWORK_RLIMIT
     return session.check(network_formulas(Z3, target, ticket, pairs), rlimit)
 
@@ -71,46 +74,72 @@ def neuron_formulas(words: Vocabulary, pair: Pair, output: int) -> list[Formula]
 
     p and q are free in their ranges, which allows more than x's ReLUs do; a formula refuted so holds for them too.
     """
-    scale = pair.input_bits
-    inputs: list[_Input] = []
+    group = output * pair.groups // pair.target.outputs
+    taps: list[list[_Input]] = []
     bounds: list[Formula] = []
-    for column, (low, high) in enumerate(zip(pair.low, pair.high, strict=True)):
-        p, q = words.variable(f"p{column}"), words.variable(f"q{column}")
+    for tap in range(pair.taps):
+        inputs, within = _variables(words, pair, group, tap)
+        taps.append(inputs)
+        bounds += within
+    read = [words.times(1 << pair.weight_bits, value.x) for inputs in taps for value in inputs]
+    read += [words.times(1 << pair.scale_bits, words.constant(value)) for value in pair.target.constants]
+    bias = words.times(1 << pair.scale_bits, words.constant(pair.target.bias[output]))
+    target = words.total([_row(words, pair.target, output, read.__getitem__), bias])
+    return [*bounds, words.differ(_row(words, pair.output, output, _Carried(words, pair, group, taps).term), target)]
+
+
+def _variables(words: Vocabulary, pair: Pair, group: int, tap: int) -> tuple[list[_Input], list[Formula]]:
+    """Return the inputs that one tap of a group reads, and their ranges."""
+    channels, scale = pair.target.channels, pair.input_bits
+    inputs, bounds = [], []
+    for channel in range(channels):
+        low, high = (end[group * channels + channel] for end in (pair.low, pair.high))
+        p, q = (words.variable(f"{half}{tap * channels + channel}") for half in "pq")
         inputs.append(_Input(words.subtract(p, q), p, q))
         bounds.append(words.within(p, max(low, 0) << scale, max(high, 0) << scale))
         bounds.append(words.within(q, max(-high, 0) << scale, max(-low, 0) << scale))
-    ticket = _row(words, pair.output, output, hidden_terms(words, pair, inputs))
-    target_inputs = [words.times(1 << pair.weight_bits, value.x) for value in inputs]
-    target_inputs += [words.times(1 << pair.scale_bits, words.constant(value)) for value in pair.target.constants]
-    bias = words.times(1 << pair.scale_bits, words.constant(pair.target.bias[output]))
-    target = words.total([_row(words, pair.target, output, target_inputs), bias])
-    return [*bounds, words.differ(ticket, target)]
+    return inputs, bounds
 
 
-def hidden_terms(words: Vocabulary, pair: Pair, inputs: Sequence[_Input]) -> list[Term]:
-    """Return what every hidden unit carries: u·p or |u|·q, by the lemmas; σ(u·c) on constant lines; 0 unfed."""
-    carried: list[Term] = []
-    for column, u in zip(pair.unit_input.tolist(), pair.unit_weight.tolist(), strict=True):
+class _Carried:
+    """What the hidden units of a group carry at every tap: u·p or |u|·q, by the lemmas; σ(u·c) on constant lines."""
+
+    def __init__(self, words: Vocabulary, pair: Pair, group: int, taps: Sequence[Sequence[_Input]]) -> None:
+        self.words, self.pair, self.taps = words, pair, taps
+        self.units = pair.output.channels
+        self.first_unit, self.first_input = group * self.units, group * pair.target.channels
+        self._made: dict[int, Term] = {}
+
+    def term(self, place: int) -> Term:
+        """Return the term of unit place % units at tap place // units, made once."""
+        if place not in self._made:
+            tap, unit = divmod(place, self.units)
+            self._made[place] = self._of(self.taps[tap], self.first_unit + unit)
+        return self._made[place]
+
+    def _of(self, inputs: Sequence[_Input], unit: int) -> Term:
+        pair, words = self.pair, self.words
+        column, u = int(pair.unit_input[unit]), int(pair.unit_weight[unit])
         if column == UNFED:
-            carried.append(words.constant(0))
-        elif column < len(inputs):
-            carried.append(words.times(abs(u), inputs[column].q if u < 0 else inputs[column].p))
-        else:
-            line = words.constant(pair.hidden.constants[column - len(inputs)])
-            carried.append(words.relu(words.times(u, line)))
-    return carried
+            return words.constant(0)
+        if column < len(pair.low):
+            read = inputs[column - self.first_input]
+            return words.times(abs(u), read.q if u < 0 else read.p)
+        return words.relu(words.times(u, words.constant(pair.hidden.constants[column - len(pair.low)])))
 
 
-def _row(words: Vocabulary, layer: Dense, output: int, inputs: Sequence[Term]) -> Term:
+def _row(words: Vocabulary, layer: Linear, output: int, term: Callable[[int], Term]) -> Term:
     """Return Σ weight·input over what the row keeps."""
     columns, weights = layer.weights.row(output)
-    return words.total([words.times(w, inputs[c]) for c, w in zip(columns, weights, strict=True)])
+    return words.total([words.times(w, term(c)) for c, w in zip(columns, weights, strict=True)])
 
 
 def is_small(target: Network, ticket: Network) -> bool:
-    """Tell whether the whole network is worth one formula."""
-    edges = sum(layer.weights.entries for layer in (*target.layers, *ticket.layers))
-    relus = target.input.features + sum(layer.outputs for layer in target.layers[:-1])
+    """Tell whether the whole network is worth one formula: a small chain of dense layers."""
+    if target.chain is None or ticket.chain is None:
+        return False
+    edges = sum(layer.weights.entries for layer in (*target.chain, *ticket.chain))
+    relus = target.input.features + sum(layer.outputs for layer in target.chain[:-1])
     return edges <= NETWORK_MAX_EDGES and relus <= NETWORK_MAX_RELUS
 
 
@@ -123,7 +152,7 @@ def network_formulas(words: Vocabulary, target: Network, ticket: Network, pairs:
     bounds = [words.within(term, low, high) for term, low, high in zip(target_out, box.low, box.high, strict=True)]
     for pair in pairs:
         inputs = [known.split(term) for term in ticket_out]
-        carried = hidden_terms(words, pair, inputs)
+        carried = _Carried(words, pair, 0, [inputs]).term
         sums = [_row(words, pair.output, output, carried) for output in range(pair.output.outputs)]
         ticket_out = known.after_steps(pair, pair.output, pair.scale_bits, sums)
         target_out = known.after_steps(pair, pair.target, 0, _accumulator_terms(words, pair.target, target_out))
@@ -158,7 +187,7 @@ class _Definitions:
         self.equations.append(self.words.equal(x, self.words.subtract(p, q)))
         return _Input(x, p, q)
 
-    def after_steps(self, pair: Pair, layer: Dense, finer_bits: int, sums: Sequence[Term]) -> list[Term]:
+    def after_steps(self, pair: Pair, layer: Linear, finer_bits: int, sums: Sequence[Term]) -> list[Term]:
         """Return the outputs of one of the pair's layers whose accumulators are finer than the target's by 2^bits."""
         outputs = []
         for output, total in enumerate(sums):
@@ -167,9 +196,9 @@ class _Definitions:
         return outputs
 
 
-def _accumulator_terms(words: Vocabulary, layer: Dense, values: Sequence[Term]) -> list[Term]:
+def _accumulator_terms(words: Vocabulary, layer: Linear, values: Sequence[Term]) -> list[Term]:
     inputs = [*values, *(words.constant(value) for value in layer.constants)]
     return [
-        words.total([_row(words, layer, output, inputs), words.constant(bias)])
+        words.total([_row(words, layer, output, inputs.__getitem__), words.constant(bias)])
         for output, bias in enumerate(layer.bias)
     ]

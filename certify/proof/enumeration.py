@@ -1,25 +1,28 @@
 """Deciding by looking: the whole grid where it is small enough, chosen and random points where it is not.
 
 A grid of little work is walked in plain Python integers, which no word is too narrow for and which need not be
-compiled. For others networks become flat integer programs for `solvers.grid`, which computes in machine words and
-trusts its caller that nothing overflows; here interval bounds in Python integers are what makes that trust good.
+compiled. For others chains of dense layers become flat integer programs for `solvers.grid`, which computes in machine
+words and trusts its caller that nothing overflows; here interval bounds in Python integers are what makes that trust
+good. Other graphs, and chains with steps that the programs do not have, are looked at in blocks (`looking`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import islice, product
 from typing import TypeAlias
 
 import numpy as np
 
 from certify.errors import DisagreementError
 from certify.monitor import Monitor
+from certify.network.batch import TooWideError
 from certify.network.bounds import network_bounds
 from certify.network.compare import common_scale, common_values
-from certify.network.evaluate import evaluate
-from certify.network.model import Dense, Network
+from certify.network.elementwise import run_steps
+from certify.network.model import INPUT, Dense, Network, require_chain
+from certify.network.operators.operator import Tensor, column
 from certify.network.rounding import Q31_BITS, SIGNIFICANT_BITS, Rounding, Rule
 from certify.network.steps import (
     Clamp,
@@ -27,12 +30,15 @@ from certify.network.steps import (
     Relu,
     Requantize,
     RequantizeQ31,
+    RoundSignificant,
     Sign,
     Step,
     Threshold,
+    Thresholds,
     channels,
 )
 from certify.proof.claim import EQUAL, Relation, largest_difference
+from certify.proof.looking import Both, search_blocks, sweep_blocks
 from solvers.grid import relation as grid
 from solvers.grid.box import box_of
 from solvers.grid.kernel import Relation as GridRelation
@@ -41,11 +47,22 @@ from solvers.grid.search import sample
 from solvers.grid.sweep import MAX_POINTS, SweepError, sweep
 from solvers.grid.witness import search
 
+__all__ = [
+    "Search",
+    "Sweep",
+    "TooWideError",
+    "program",
+    "search_difference",
+    "sweep_grid",
+    "sweep_work",
+]
+
 SAFE_BITS = 62
 SAMPLED_POINTS = 512
 SEARCH_POINTS = 2**15
 SEARCH_WORK = 2**30
 EXACT_WORK = 2**20
+_EXACT_BLOCK = 256
 SEARCH_SEED = 2508_11020
 
 _SHIFTS: dict[Rounding, Opcode] = {
@@ -55,10 +72,6 @@ _SHIFTS: dict[Rounding, Opcode] = {
     "half_away": Opcode.SHIFT_RIGHT_HALF_AWAY,
     "toward_zero": Opcode.SHIFT_RIGHT_TOWARD_ZERO,
 }
-
-
-class TooWideError(Exception):
-    """The networks' integers may leave the machine word; the message says how far."""
 
 
 @dataclass(frozen=True)
@@ -127,8 +140,12 @@ def sweep_grid(target: Network, other: Network, workers: int, monitor: Monitor, 
 def _sweep_compiled(target: Network, other: Network, workers: int, monitor: Monitor, relation: Relation) -> Search:
     if target.input.points() > MAX_POINTS:
         raise TooWideError(f"more points than 2^{MAX_POINTS.bit_length() - 1}")
-    left, right = _programs(target, other)
     box, wanted = target.input, _grid_relation(relation)
+    if not _compiles(target, other):
+        both = Both.of(target, other, relation, floats=False)
+        looked = sweep_blocks(both, box, workers, monitor.reach)
+        return Search(looked.point, looked.largest, looked.points)
+    left, right = _programs(target, other)
     try:
         seen = sweep(left, right, box.low, box.high, workers, monitor.reach, wanted)
     except SweepError as error:
@@ -141,17 +158,38 @@ def _points(target: Network) -> Iterator[tuple[int, ...]]:
     return product(*(range(low, high + 1) for low, high in zip(box.low, box.high, strict=True)))
 
 
-def _look_exactly(target: Network, other: Network, points: Iterable[tuple[int, ...]], relation: Relation) -> Search:
+def _look_exactly(target: Network, other: Network, points: Iterator[tuple[int, ...]], relation: Relation) -> Search:
     """Compare in Python integers, one point after the other, until the relation fails on one."""
-    other = replace(other, input=target.input)
     visited = largest = 0
-    for point in points:
-        visited += 1
-        values = common_values(target, other, evaluate(target, point), evaluate(other, point))
-        largest = max(largest, largest_difference(*values))
-        if not relation.holds(*values):
-            return Search(point, largest, visited)
+    while block := list(islice(points, _EXACT_BLOCK)):
+        ours, theirs = _evaluate_exactly(target, block), _evaluate_exactly(other, block)
+        for point, *outputs in zip(block, ours, theirs, strict=True):
+            visited += 1
+            values = common_values(target, other, *outputs)
+            largest = max(largest, largest_difference(*values))
+            if not relation.holds(*values):
+                return Search(point, largest, visited)
     return Search(None, largest, visited)
+
+
+def _evaluate_exactly(network: Network, points: Sequence[tuple[int, ...]]) -> list[list[int]]:
+    """Return the outputs at some points in Python integers, as `evaluate` has them for one; no box is looked at."""
+    rows = [column(point) for point in points]
+    values: dict[int, Tensor] = {INPUT: np.stack(rows).reshape(len(rows), *network.input.shape)}
+    for index, layer in enumerate(network.layers):
+        read = [values[source] for source in network.sources(index)]
+        values[index] = run_steps(layer.steps, layer.accumulate(read))
+    found: list[list[int]] = values[len(network.layers) - 1].reshape(len(rows), -1).tolist()
+    return found
+
+
+def _compiles(target: Network, other: Network) -> bool:
+    """Tell whether both networks are chains whose steps the compiled programs have."""
+    return all(
+        network.chain is not None
+        and not any(isinstance(s, Thresholds) for layer in network.layers for s in layer.steps)
+        for network in (target, other)
+    )
 
 
 def _grid_relation(relation: Relation) -> GridRelation:
@@ -166,16 +204,20 @@ def search_difference(
     sampled = min(SAMPLED_POINTS, SEARCH_WORK // multiplications)
     points = 0 if briefly else min(SEARCH_POINTS, SEARCH_WORK // multiplications)
     try:
+        if not _compiles(target, other):
+            looked = search_blocks(Both.of(target, other, relation, floats=True), box, SEARCH_SEED, briefly=briefly)
+            return Search(looked.point, looked.largest, looked.points)
         programs = _programs(target, other)
         found = search(*programs, box_of(box.low, box.high), sampled, points, SEARCH_SEED, _grid_relation(relation))
     except TooWideError:
-        few = sample(box.low, box.high, sampled, SEARCH_SEED)[: max(1, EXACT_WORK // multiplications)]
+        count = max(1, EXACT_WORK // multiplications)
+        few = sample(box.low, box.high, min(sampled, count), SEARCH_SEED)[:count]
         return _look_exactly(target, other, map(tuple, few.tolist()), relation)
     return Search(found.point, found.largest, found.points)
 
 
 def _multiplications(target: Network, other: Network) -> int:
-    return sum(layer.weights.entries for network in (target, other) for layer in network.layers)
+    return target.multiplications() + other.multiplications()
 
 
 def _programs(target: Network, other: Network) -> tuple[Program, Program]:
@@ -197,7 +239,7 @@ def program(network: Network, output_shift: int = 0) -> Program:
     largest = max(largest, max(map(abs, (*bounds[-1].output_low, *bounds[-1].output_high))) << output_shift)
     if largest >= 1 << SAFE_BITS:
         raise TooWideError(f"numbers of up to {largest.bit_length()} bits, the sweep holds {SAFE_BITS}")
-    layers = tuple(_layer(layer) for layer in network.layers)
+    layers = tuple(_layer(layer) for layer in require_chain(network))
     return Program(network.input.features, layers, output_shift, largest.bit_length())
 
 
@@ -235,6 +277,10 @@ def _step(step: Step) -> Sequence[_Row]:
             return [(Opcode.STEP, 0, 0, 0)]
         case Sign():
             return [(Opcode.SIGN, 0, 0, 0)]
+        case RoundSignificant():
+            return [(Opcode.SIGNIFICANT, SIGNIFICANT_BITS, 0, 0)]
+        case Thresholds():
+            raise TypeError("expected steps of compiled programs, found thresholds")
 
 
 def _shift(rounding: Rounding, shift: int, zero_point: int) -> _Row:

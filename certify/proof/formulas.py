@@ -6,6 +6,7 @@ sees it. A formula here is the negation of what is needed: no solver may find va
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from certify.network import rounding
@@ -16,9 +17,11 @@ from certify.network.steps import (
     Relu,
     Requantize,
     RequantizeQ31,
+    RoundSignificant,
     Sign,
     Step,
     Threshold,
+    Thresholds,
     apply_step,
 )
 from certify.proof.obligations import NEGATIVE, PairObligations, StepsObligation, WeightObligations
@@ -26,14 +29,17 @@ from certify.proof.structure import UNFED, Pair
 from solvers.smt.vocabulary import Formula, Term, Vocabulary
 
 
-def range_formula(words: Vocabulary, low: int, high: int) -> Formula:
-    """Return low ≤ x ≤ high, which has to be satisfiable (condition 4)."""
-    return words.within(words.variable("x"), low, high)
+def range_formula(words: Vocabulary, low: int, high: int, which: int | str = "") -> Formula:
+    """Return low ≤ x ≤ high, which has to be satisfiable (condition 4).
+
+    Where several boxes stand in one question, `which` gives each variables of its own; so in what follows.
+    """
+    return words.within(words.variable(f"x{which}"), low, high)
 
 
-def relu_assumptions(words: Vocabulary, low: int, high: int) -> list[Formula]:
+def relu_assumptions(words: Vocabulary, low: int, high: int, which: int | str = "") -> list[Formula]:
     """Return what condition 2 is asked under: x in its box, p = σ(x) and q = σ(-x)."""
-    x, p, q = words.variable("x"), words.variable("p"), words.variable("q")
+    x, p, q = (words.variable(f"{name}{which}") for name in "xpq")
     return [
         words.within(x, low, high),
         words.equal(p, words.relu(x)),
@@ -41,9 +47,9 @@ def relu_assumptions(words: Vocabulary, low: int, high: int) -> list[Formula]:
     ]
 
 
-def split_formula(words: Vocabulary, low: int, high: int) -> Formula:
+def split_formula(words: Vocabulary, low: int, high: int, which: int | str = "") -> Formula:
     """Return the negation of: x = p - q, p in P and q in Q (condition 2)."""
-    x, p, q = words.variable("x"), words.variable("p"), words.variable("q")
+    x, p, q = (words.variable(f"{name}{which}") for name in "xpq")
     return words.negate(
         words.all_of(
             [
@@ -55,19 +61,20 @@ def split_formula(words: Vocabulary, low: int, high: int) -> Formula:
     )
 
 
-def lemma_formula(words: Vocabulary, u: int) -> Formula:
+def lemma_formula(words: Vocabulary, u: int, which: int | str = "") -> Formula:
     """Return the negation of: σ(u·x) = u·p for u ≥ 0, |u|·q for u < 0 (condition 2)."""
-    half = words.variable("q" if u < 0 else "p")
-    return words.differ(words.relu(words.times(u, words.variable("x"))), words.times(abs(u), half))
+    half = words.variable(f"{'q' if u < 0 else 'p'}{which}")
+    return words.differ(words.relu(words.times(u, words.variable(f"x{which}"))), words.times(abs(u), half))
 
 
 class Products:
-    """The terms v·(|u|·p) over one variable, each made once."""
+    """The terms v·(|u|·p) and 2^r·(w·p) over one variable, each made once."""
 
     def __init__(self, words: Vocabulary, variable: Term) -> None:
         self.words, self.variable = words, variable
         self._units: dict[int, Term] = {}
         self._edges: dict[tuple[int, int], Term] = {}
+        self._weights: dict[tuple[int, int], Term] = {}
 
     def unit(self, u: int) -> Term:
         """Return |u|·p: what a hidden unit of weight u carries on its half, by the lemma of condition 2."""
@@ -80,6 +87,13 @@ class Products:
         if (v, u) not in self._edges:
             self._edges[v, u] = self.words.times(v, self.unit(u))
         return self._edges[v, u]
+
+    def weight(self, weight: int, weight_bits: int) -> Term:
+        """Return 2^weight_bits·(weight·p)."""
+        key = weight, weight_bits
+        if key not in self._weights:
+            self._weights[key] = self.words.times(1 << weight_bits, self.words.times(weight, self.variable))
+        return self._weights[key]
 
 
 def half_variable(listed: WeightObligations, index: int) -> str:
@@ -95,7 +109,7 @@ def weight_formula(listed: WeightObligations, index: int, weight_bits: int, prod
     left = words.total([products.edge(v, u) for v, u in kept])
     weight = int(listed.weight[index])
     signed = -weight if listed.half[index] == NEGATIVE else weight
-    return words.differ(left, words.times(1 << weight_bits, words.times(signed, products.variable)))
+    return words.differ(left, products.weight(signed, weight_bits))
 
 
 def bias_formula(words: Vocabulary, item: PairObligations, output: int) -> Formula:
@@ -115,12 +129,12 @@ def _line_value(pair: Pair, line: int) -> int:
 
 def _bias_term(words: Vocabulary, pair: Pair, output: int) -> Term:
     """Return b + Σ w·constant of one output of the target, unevaluated."""
-    layer = pair.target
+    layer, first = pair.target, pair.taps * pair.target.channels
     columns, weights = layer.weights.row(output)
     constants = [
-        words.times(w, words.constant(layer.constants[c - layer.inputs]))
+        words.times(w, words.constant(layer.constants[c - first]))
         for c, w in zip(columns, weights, strict=True)
-        if c >= layer.inputs
+        if c >= first
     ]
     return words.total([words.constant(layer.bias[output]), *constants])
 
@@ -154,9 +168,28 @@ def step_terms(words: Vocabulary, steps: Sequence[Step], term: Term, low: int, h
                 term = words.at_least_zero(term, words.constant(1), words.constant(0))
             case Sign():
                 term = words.at_least_zero(term, words.constant(1), words.constant(-1))
+            case RoundSignificant():
+                term = words.round_significant(term, SIGNIFICANT_BITS, low, high)
+            case Thresholds() if step.per_channel:
+                raise TypeError("expected the steps of one output, found thresholds for each")
+            case Thresholds():
+                term = _counted(words, term, step)
         # Every step is monotone.
         low, high = apply_step(step, low), apply_step(step, high)
     return term
+
+
+def _counted(words: Vocabulary, term: Term, step: Thresholds) -> Term:
+    """Return low + how many thresholds the term reaches: a case for each distinct one, the largest first."""
+    reached = sorted((at, bisect_right(step.at, at)) for at in set(step.at) if isinstance(at, int))
+
+    def counted(value: Term) -> Term:
+        cases = words.constant(step.low)
+        for at, count in reached:
+            cases = words.choose(words.at_most(words.constant(at), value), words.constant(step.low + count), cases)
+        return cases
+
+    return words.let("value", term, counted)
 
 
 def _multiplied(words: Vocabulary, term: Term, multiplier: int, shift: int, rule: Rule, low: int, high: int) -> Term:

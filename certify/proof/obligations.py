@@ -8,14 +8,16 @@ relu    for one kept u and one input box: x = p - q with p = σ(x) in P and q = 
         u ≥ 0, |u|·q for u < 0 (condition 2)
 weight  for one output, one input and one half: ∀p in P: Σ v·(u·p) = 2^r·(w·p), or
         ∀q in Q: Σ v·(|u|·q) = 2^r·(-w·q) (condition 3). p and q are the ticket's integers, finer than the target's
-        by the pair's input scale, on which both sides depend alike; the scale left is the weights', 2^r = δ_t/δ²
-bias    for one output: Σ v·σ(u·c) over the constant lines = s·(b + Σ w·constant) (condition 3). A unit that keeps
-        no input is the constant σ(0), and its edges stand here too
+        by the pair's input scale, on which both sides depend alike; the scale left is the weights', 2^r = δ_t/δ².
+        Of a convolution for every tap of the output's kernel, and for the inputs of the output's group
+bias    for one output: Σ v·σ(u·c) over the constant lines, of all taps, = s·(b + Σ w·constant) (condition 3). A unit
+        that keeps no input is the constant σ(0), and its edges stand here too
 steps   for one layer: ∀a within its accumulators: the ticket's steps on s·a give the target's on a, rescaled.
         This holds for every rule (docs/proof.md); here z3 is asked. A multiplier is the target's own, once the
-        ticket's finer bits are shifted out: up to there, and from there on, are obligations by themselves. Where
-        outputs have multipliers of their own there is one for each distinct pair of the target's steps and the
-        ticket's, on the range of all that have them. So many are counted; the steps of the layer are hashed
+        ticket's finer bits are shifted out, and so are thresholds and a rounding to significant bits: up to the first
+        of these, and from there on, are obligations by themselves. Where outputs have steps of their own there is one
+        for each distinct pair of the target's steps and the ticket's, on the range of all that have them. So many are
+        counted; the steps of the layer are hashed
 
 A half is skipped only where the box excludes it and no kept edge is in it, so every kept edge stands in a formula.
 """
@@ -34,7 +36,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from certify.network.matrix import Int64Array
-from certify.network.steps import RequantizeQ31, Step, apply_steps
+from certify.network.operators import Convolution
+from certify.network.steps import RequantizeQ31, RoundSignificant, Step, Thresholds, apply_steps
 from certify.proof.structure import Pair
 
 Kind: TypeAlias = Literal["range", "relu", "weight", "bias", "steps"]
@@ -47,14 +50,16 @@ POSITIVE, NEGATIVE = 0, 1
 
 @dataclass(frozen=True, eq=False)
 class WeightObligations:
-    """All weight obligations of a pair, in the order of output, input, half.
+    """All weight obligations of a pair, in the order of output, tap, input, half.
 
     Attributes:
-        output, input, half: int64[m]; half is POSITIVE (p) or NEGATIVE (q).
+        output: int64[m], output · taps + tap.
+        input, half: int64[m]; half is POSITIVE (p) or NEGATIVE (q).
         weight: int64[m], the target's w.
         start: int64[m + 1]; the edges of obligation i are start[i] to start[i + 1].
         u, v: int64[edges], the kept weights of the first and the second matrix.
         ranges: for each half, the range of p or q for each input.
+        taps: of a kernel.
     """
 
     output: Int64Array
@@ -65,6 +70,7 @@ class WeightObligations:
     u: Int64Array
     v: Int64Array
     ranges: tuple[tuple[Range, ...], tuple[Range, ...]]
+    taps: int = 1
 
     def __len__(self) -> int:
         return len(self.output)
@@ -83,6 +89,7 @@ class WeightObligations:
             self.u[edges],
             self.v[edges],
             self.ranges,
+            self.taps,
         )
 
     def range_of(self, index: int) -> Range:
@@ -92,7 +99,7 @@ class WeightObligations:
 
 @dataclass(frozen=True, eq=False)
 class BiasObligations:
-    """One for every output of a pair.
+    """One for every output of a pair, over all taps.
 
     Attributes:
         start: int64[outputs + 1]; the edges of output j are start[j] to start[j + 1].
@@ -152,7 +159,7 @@ class PairObligations:
 def obligations(pair: Pair) -> PairObligations:
     """Return the obligations of one pair whose shape has been checked."""
     boxes = [(low << pair.input_bits, high << pair.input_bits) for low, high in zip(pair.low, pair.high, strict=True)]
-    edge_input = pair.unit_input[pair.output.weights.columns]
+    edge_input = pair.unit_input[pair.kept_units]
     variable = (edge_input >= 0) & (edge_input < len(boxes))
     return PairObligations(
         pair=pair,
@@ -174,28 +181,29 @@ def _lemmas(pair: Pair, boxes: Sequence[Range]) -> tuple[tuple[int, int, int], .
 def _weight_obligations(pair: Pair, boxes: Sequence[Range], variable: NDArray[np.bool_]) -> WeightObligations:
     positive = tuple((max(low, 0), max(high, 0)) for low, high in boxes)
     negative = tuple((max(-high, 0), max(-low, 0)) for low, high in boxes)
-    outputs, inputs = pair.target.outputs, len(boxes)
-    kept = pair.output.weights
-    unit = kept.columns[variable]
+    (rows, channels), kept = pair.weights.shape, pair.kept
+    unit, row = pair.kept_units[variable], kept.row_of_entry()[variable]
     u, v = pair.unit_weight[unit], kept.values[variable]
-    # The key of an obligation: output, input, half as one number, in the order they are listed in.
-    key = (kept.row_of_entry()[variable] * inputs + pair.unit_input[unit]) * 2 + (u < 0)
+    column = pair.unit_input[unit] - pair.group_of(row) * channels
+    assert not len(column) or (column.min() >= 0 and column.max() < channels)
+    # The key of an obligation: output, tap, input, half as one number, in the order they are listed in.
+    key = (row * channels + column) * 2 + (u < 0)
     order = np.argsort(key, kind="stable")
-    edges = np.bincount(key, minlength=outputs * inputs * 2)
-    possible = np.array([[p != (0, 0), q != (0, 0)] for p, q in zip(positive, negative, strict=True)])
-    listed = np.flatnonzero((edges > 0) | np.tile(possible.reshape(-1), outputs))
-    output, column, half = listed // (inputs * 2), (listed // 2) % inputs, listed % 2
-    dense = pair.target.weights.to_dense()
+    edges = np.bincount(key, minlength=rows * channels * 2)
+    possible = np.array([[p != (0, 0), q != (0, 0)] for p, q in zip(positive, negative, strict=True)], dtype=bool)
+    each = np.repeat(possible.reshape(pair.groups, channels * 2), rows // pair.groups, axis=0)
+    listed = np.flatnonzero((edges > 0) | each.reshape(-1))
+    row, column, half = listed // (channels * 2), (listed // 2) % channels, listed % 2
+    weight = pair.weights.to_dense()[row, column]
     start = np.concatenate([[0], np.cumsum(edges[listed])]).astype(np.int64)
-    return WeightObligations(
-        output, column, half, dense[output, column], start, u[order], v[order], (positive, negative)
-    )
+    column = column + pair.group_of(row) * channels
+    return WeightObligations(row, column, half, weight, start, u[order], v[order], (positive, negative), pair.taps)
 
 
 def _bias_obligations(pair: Pair, constant: NDArray[np.bool_]) -> BiasObligations:
-    kept = pair.output.weights
-    unit = kept.columns[constant]
-    counts = np.bincount(kept.row_of_entry()[constant], minlength=pair.target.outputs)
+    kept, unit = pair.kept, pair.kept_units[constant]
+    output = kept.row_of_entry()[constant] // pair.taps
+    counts = np.bincount(output, minlength=pair.target.outputs)
     start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     column = pair.unit_input[unit]
     line = np.where(column >= 0, column - len(pair.low), column)
@@ -215,7 +223,7 @@ def _steps_of(pair: Pair, output: int) -> Iterator[StepsObligation]:
     """Yield all steps of one output, in two parts where there is a multiplier."""
     target, ticket = pair.target.steps_of(output), pair.output.steps_of(output)
     low, high = pair.accumulator_low[output], pair.accumulator_high[output]
-    ours, theirs = _before_multiplier(target), _before_multiplier(ticket)
+    ours, theirs = _before_own_scale(target), _before_own_scale(ticket)
     if (ours, theirs) == (target, ticket):
         yield StepsObligation((output,), target, ticket, low, high, pair.scale_bits, pair.left_bits)
         return
@@ -225,8 +233,9 @@ def _steps_of(pair: Pair, output: int) -> Iterator[StepsObligation]:
     yield StepsObligation((output,), *rest, low, high, 0, pair.left_bits, "from the multiplier on")
 
 
-def _before_multiplier(steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    return tuple(takewhile(lambda step: not isinstance(step, RequantizeQ31), steps))
+def _before_own_scale(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Return the steps up to the first that is the target's own on the ticket's side too."""
+    return tuple(takewhile(lambda step: not isinstance(step, (RequantizeQ31, RoundSignificant, Thresholds)), steps))
 
 
 def _joined(first: StepsObligation, second: StepsObligation) -> StepsObligation:
@@ -275,13 +284,24 @@ def _header(item: PairObligations) -> bytes:
         "constants": [[str(value) for value in side] for side in (pair.target.constants, pair.hidden.constants)],
         "steps": msgspec.to_builtins([pair.target.steps, pair.output.steps]),
         "lemmas": [[str(value) for value in lemma] for lemma in item.lemmas],
+        **_place(pair),
     }
     return json.dumps(described, sort_keys=True, separators=(",", ":")).encode() + b"\n"
 
 
+def _place(pair: Pair) -> dict[str, Any]:
+    """Return where a convolution's kernels stand; nothing for a dense layer."""
+    layers = [layer for layer in (pair.target, pair.hidden, pair.output) if isinstance(layer, Convolution)]
+    windows = [
+        [layer.window.size, layer.window.stride, layer.window.dilation, layer.window.padding] for layer in layers
+    ]
+    return {"windows": windows, "groups": pair.groups} if windows else {}
+
+
 def _contents(item: PairObligations) -> dict[Kind, tuple[int, tuple[Int64Array, ...]]]:
     weights, biases = item.weights, item.biases
-    constants = item.pair.target.weights.to_dense()[:, item.pair.target.inputs :]
+    target = item.pair.target
+    constants = target.weights.to_dense()[:, target.taps * target.channels :]
     return {
         "range": (len(item.boxes), ()),
         "relu": (len(item.lemmas), ()),

@@ -1,19 +1,22 @@
 """Deciding a relation between any two networks: the cheapest step first, and each decides or passes on.
 
 A grid that is small for a sweep is swept. On any other, some points are looked at, which finds most differences at
-once; then units are merged (`merging`), which can prove, and whose questions to z3 may name a point; then a grid that
-a sweep can still afford is swept. What nobody decided is undecided, with what each step left.
+once; graphs that are no chains are numbered together (`congruence`), which proves what is the same but for how it is
+written; then units are merged (`merging`), which can prove, and whose questions to z3 may name a point; then a grid
+that a sweep can still afford is swept. What nobody decided is undecided, with what each step left.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 from certify.monitor import Monitor
 from certify.network.compare import common_values
 from certify.network.model import Network
 from certify.proof.claim import Maximum, Relation, Stage, Witness, largest_difference, replay
+from certify.proof.congruence.decide import Congruence, number
 from certify.proof.enumeration import Sweep, TooWideError, search_difference, sweep_grid, sweep_work
 from certify.proof.merging.merge import Merging, merge
 from certify.proof.obligations import Count, QuestionKind
@@ -23,6 +26,10 @@ FIRST_SWEEP = 2**28
 """Points times multiplications that are swept before anything else is tried: some tenths of a second."""
 
 
+Means: TypeAlias = Literal["sweep", "congruence", "merging"]
+"""What of a portfolio can prove."""
+
+
 @dataclass(frozen=True)
 class Decision:
     """What the steps gave together.
@@ -30,8 +37,9 @@ class Decision:
     Attributes:
         swept: the sweep, where one ran.
         merged: whether merging proved the relation.
+        congruent: whether both networks' outputs got the same numbers.
         witness: where the relation fails, if anywhere.
-        obligations: that merging rests on, counted.
+        obligations: that merging or congruence rests on, counted.
         questions: the same, one by one.
         stages: what each step decided, simplified or left.
         left: why the steps that ran decided nothing.
@@ -40,6 +48,7 @@ class Decision:
 
     swept: Sweep | None = None
     merged: bool = False
+    congruent: bool = False
     witness: Witness | None = None
     obligations: Mapping[QuestionKind, Count] = field(default_factory=dict)
     questions: tuple[Question, ...] = ()
@@ -50,7 +59,16 @@ class Decision:
     @property
     def proved(self) -> bool:
         """Whether the relation holds on the whole grid."""
-        return self.witness is None and (self.merged or self.swept is not None)
+        return self.witness is None and (self.merged or self.congruent or self.swept is not None)
+
+    @property
+    def means(self) -> Means | None:
+        """What proved it; None where it is not proved."""
+        if not self.proved:
+            return None
+        if self.congruent:
+            return "congruence"
+        return "merging" if self.merged else "sweep"
 
 
 def decide(
@@ -81,7 +99,7 @@ def decide(
     work = sweep_work(left, right)
     if work <= min(FIRST_SWEEP, sweep_budget) and steps.sweep():
         return steps.decision()
-    if steps.search() or steps.merge(rlimit):
+    if steps.search() or steps.number() or steps.merge(rlimit):
         return steps.decision()
     if FIRST_SWEEP < work <= sweep_budget and steps.sweep():
         return steps.decision()
@@ -100,6 +118,7 @@ class _Steps:
         self._stages: list[Stage] = []
         self._swept: Sweep | None = None
         self._merging: Merging | None = None
+        self._congruence: Congruence | None = None
         self._witness: Witness | None = None
         self._seen = 0
 
@@ -125,6 +144,16 @@ class _Steps:
             self.left.append("no witness was found")
         return self._take(found.point)
 
+    def number(self) -> bool:
+        """Number both graphs; chains of dense layers are left to merging, which knows more of them."""
+        if self._left.chain is not None and self._right.chain is not None:
+            return False
+        self._congruence = found = number(self._left, self._right, self._monitor)
+        self._stages += found.stages
+        if not found.proved:
+            self.left.append(found.reason)
+        return found.proved
+
     def merge(self, rlimit: int) -> bool:
         merging = merge(self._left, self._right, self._relation, rlimit, self._monitor)
         self._merging = merging
@@ -148,13 +177,15 @@ class _Steps:
         self._stages.append(Stage(name, outcome))
 
     def decision(self) -> Decision:
-        merging = self._merging or Merging(proved=False)
+        merging, congruence = self._merging or Merging(proved=False), self._congruence or Congruence(proved=False)
+        proved = congruence if congruence.proved else merging
         return Decision(
             swept=self._swept,
             merged=merging.proved,
+            congruent=congruence.proved,
             witness=self._witness,
-            obligations=merging.obligations,
-            questions=merging.questions,
+            obligations=proved.obligations,
+            questions=proved.questions,
             stages=tuple(self._stages),
             left=tuple(self.left),
             maximum=Maximum(self._upper(merging), self._seen),
@@ -163,4 +194,6 @@ class _Steps:
     def _upper(self, merging: Merging) -> int | None:
         if self._swept is not None and self._witness is None:
             return self._swept.largest
+        if self._congruence is not None and self._congruence.proved:
+            return 0
         return merging.upper

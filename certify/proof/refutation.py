@@ -1,7 +1,8 @@
 """Putting the obligations before z3, and hearing its answers.
 
-Many at a time: z3 refutes the disjunction of all that have one range. Two obligations share a place in it only when
-edges, right side, half and range are the same, and only within one call. `formulas` has what each of them says.
+Many at a time: z3 refutes the disjunction of all that have one range, or of several that have variables of their own.
+Two obligations share a place in it only when edges, right side, half and range are the same, and only within one call.
+`formulas` has what each of them says.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from certify.proof.obligations import NEGATIVE, PairObligations, Range, StepsObl
 from solvers.smt import session
 from solvers.smt.session import Answer
 from solvers.smt.terms import Z3
+from solvers.smt.vocabulary import Formula
 
 PART = 1 << 16
+BOXES = 16
 
 
 @dataclass(frozen=True)
@@ -64,22 +67,34 @@ def ranges(item: PairObligations) -> list[Range]:
 
 
 def _check_ranges(item: PairObligations, rlimit: int) -> Iterator[Unproved]:
-    """Condition 4: z3 answers `sat` to every range alone."""
-    for low, high in ranges(item):
+    """Condition 4: z3 answers `sat` to every range alone, or to all at once, each of a variable of its own."""
+    every = ranges(item)
+    together = [formulas.range_formula(Z3, low, high, index) for index, (low, high) in enumerate(every)]
+    if session.check(together, rlimit).answer is Answer.SAT and all(low <= high for low, high in every):
+        return
+    for low, high in every:
         outcome = session.check([formulas.range_formula(Z3, low, high)], rlimit)
         if low > high or outcome.answer is not Answer.SAT:
             yield Unproved(f"pair {item.pair.index}: {range_name(low, high)}", outcome.answer)
 
 
 def _refute_lemmas(item: PairObligations, rlimit: int) -> Iterator[Unproved]:
-    """Condition 2, one question for each box."""
-    for low, high in item.boxes:
-        weights = [u for u, *box in item.lemmas if box == [low, high]]
-        assumptions = formulas.relu_assumptions(Z3, low, high)
-        differences = [formulas.split_formula(Z3, low, high), *(formulas.lemma_formula(Z3, u) for u in weights)]
+    """Condition 2, one question for some boxes, each with variables of its own."""
+    weights: dict[Range, list[int]] = {box: [] for box in item.boxes}
+    for u, *box in item.lemmas:
+        weights[box[0], box[1]].append(u)
+    for first in range(0, len(item.boxes), BOXES):
+        assumptions: list[Formula] = []
+        differences: list[Formula] = []
+        names: list[str] = []
+        for which, (low, high) in enumerate(item.boxes[first : first + BOXES]):
+            kept, where = weights[low, high], box_name(low, high)
+            assumptions += formulas.relu_assumptions(Z3, low, high, which)
+            differences.append(formulas.split_formula(Z3, low, high, which))
+            differences += [formulas.lemma_formula(Z3, u, which) for u in kept]
+            names += [f"{where} {SPLIT}", *(f"{where} {lemma_name(u)}" for u in kept)]
         refutation = session.refute_all(assumptions, differences, rlimit)
-        names = [SPLIT, *(lemma_name(u) for u in weights)]
-        yield from _report(refutation, f"pair {item.pair.index}: {box_name(low, high)}", names)
+        yield from _report(refutation, f"pair {item.pair.index}:", names)
 
 
 def _refute_weights(index: int, weight_bits: int, listed: WeightObligations, rlimit: int) -> tuple[Unproved, ...]:
@@ -115,11 +130,16 @@ def _refute_biases(item: PairObligations, rlimit: int) -> Iterator[Unproved]:
 
 
 def _refute_steps(item: PairObligations, rlimit: int) -> Iterator[Unproved]:
-    """The ticket's steps on s·a give the target's on a, for every accumulator a that has these steps."""
-    for steps in item.steps:
-        bounds, difference = formulas.steps_formulas(Z3, steps)
-        refutation = session.refute_all([bounds], [difference], rlimit)
-        yield from _report(refutation, f"pair {item.pair.index}:", [steps_name(item, steps)])
+    """The ticket's steps on s·a give the target's on a, for every accumulator a that has these steps.
+
+    Those that are the target's own, as from a multiplier on, are one question.
+    """
+    alone = [[steps] for steps in item.steps if steps.target != steps.ticket]
+    own = [steps for steps in item.steps if steps.target == steps.ticket]
+    for asked in (*alone, *([own] if own else [])):
+        differences = [Z3.all_of(formulas.steps_formulas(Z3, steps)) for steps in asked]
+        refutation = session.refute_all([], differences, rlimit)
+        yield from _report(refutation, f"pair {item.pair.index}:", [steps_name(item, steps) for steps in asked])
 
 
 def _report(refutation: session.Refutation, where: str, names: Sequence[str]) -> Iterator[Unproved]:
@@ -152,7 +172,11 @@ def lemma_name(u: int) -> str:
 def weight_name(listed: WeightObligations, index: int) -> str:
     """Return the name of a weight obligation."""
     half = "inputs ≤ 0" if listed.half[index] == NEGATIVE else "inputs ≥ 0"
-    return f"weight [{listed.output[index]}][{listed.input[index]}], {half}"
+    output, tap = divmod(int(listed.output[index]), listed.taps)
+    which = (
+        f"[{output}][{listed.input[index]}]" if listed.taps == 1 else f"[{output}][{listed.input[index]}] tap {tap}"
+    )
+    return f"weight {which}, {half}"
 
 
 def bias_name(output: int) -> str:

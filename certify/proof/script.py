@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from certify.errors import printable
-from certify.network.model import Network
+from certify.network.model import Linear, Network
+from certify.network.operators import Convolution
 from certify.proof.obligations import PairObligations, obligations
 from certify.proof.questions import Question, composition_questions, count, obligation_questions
-from certify.proof.structure import pair_up
+from certify.proof.structure import Pair, pair_up
 from solvers.smt.smtlib import PREAMBLE
 
 _SHOWN = 8
@@ -43,6 +44,7 @@ def script(name: str, sha256: str, seed: str, target: Network, ticket: Network) 
         "  z3 FILE, cvc5 --incremental FILE",
         "Variables are integers: p and q stand for max(x, 0) and max(-x, 0) of an input x. Every kept edge is a",
         "product (* v (* u p)). All products have a numeral factor, all divisions a numeral divisor.",
+        *_shared(target),
     )
     yield PREAMBLE
     for pair in pairs:
@@ -53,6 +55,16 @@ def script(name: str, sha256: str, seed: str, target: Network, ticket: Network) 
     yield from _texts(composition_questions(target, ticket, pairs))
 
 
+def _shared(target: Network) -> list[str]:
+    """Return which layers nothing is asked about."""
+    kinds = sorted({type(layer).__name__.lower() for layer in target.layers if not isinstance(layer, Linear)})
+    return (
+        [f"Layers without weights are the same in both, and nothing is asked of them: {', '.join(kinds)}."]
+        if kinds
+        else []
+    )
+
+
 def _texts(questions: Iterator[Question]) -> Iterator[str]:
     for question in questions:
         yield question.text()
@@ -61,15 +73,26 @@ def _texts(questions: Iterator[Question]) -> Iterator[str]:
 def _section(item: PairObligations, pairs: int) -> list[str]:
     pair = item.pair
     accumulators = f"{min(pair.accumulator_low)}..{max(pair.accumulator_high)}"
-    layers = f"layer {pair.index} of the target, layers {2 * pair.index} and {2 * pair.index + 1} of the ticket"
+    layers = f"layer {pair.layer} of the target, layers {pair.place} and {pair.place + 1} of the ticket"
     finer = f"2^{pair.input_bits} (inputs), 2^{pair.weight_bits} (weights), 2^{pair.left_bits} (outputs)"
     return [
         f"Pair {pair.index} of {pairs}: {layers}",
-        f"{pair.target.inputs} inputs, {pair.hidden.outputs} hidden units, {pair.target.outputs} outputs",
+        f"{len(pair.low)} inputs, {pair.hidden.outputs} hidden units, {pair.target.outputs} outputs{_kernel(pair)}",
         f"inputs of the ticket in {_boxes(item)}; accumulators of the target in {accumulators}",
         f"the ticket's integers are finer than the target's by {finer}",
         f"{count(item)} questions",
     ]
+
+
+def _kernel(pair: Pair) -> str:
+    """Return of which shape the kernels of a convolution are; nothing for a dense layer."""
+    if not isinstance(pair.target, Convolution):
+        return ""
+    window = pair.target.window
+    return (
+        f"; kernels of {window.size[0]} by {window.size[1]}, {pair.groups} groups,"
+        f" stride {window.stride}, dilation {window.dilation}, padding {window.padding}"
+    )
 
 
 def _boxes(item: PairObligations) -> str:

@@ -19,7 +19,8 @@ Cause: TypeAlias = Literal["range", "parity", "density"]
 
 _HELP: dict[Cause, str] = {
     "range": "a larger --width",
-    "parity": "a finer --precision (δ² below δ_t makes every target even), a larger --width or another --seed",
+    "parity": "a finer --precision of its layer (δ² below δ_t makes every target even), a larger --width or another "
+    "--seed",
     "density": "a larger --width, or none, so that blocks grow",
 }
 _NAMED = 4

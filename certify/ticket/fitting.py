@@ -16,7 +16,7 @@ from itertools import takewhile
 import msgspec
 
 from certify.errors import InputError
-from certify.network.model import Dense, Network
+from certify.network.model import Dense, Network, require_chain
 from certify.network.steps import Clamp, Offset, Relu, RequantizeQ31, Step, rescale
 
 _SHOWN = 160
@@ -46,13 +46,14 @@ def fit(target: Network, base: Network) -> tuple[Fit, ...]:
     """
     _check("input.shape", target.input.shape, base.input.shape)
     _check("input.precision_bits", target.input.precision_bits, base.input.precision_bits)
-    if len(base.layers) != 2 * len(target.layers):
-        problem = f"expected {2 * len(target.layers)} layers, two for each of the target's, found {len(base.layers)}"
+    wanted, given = require_chain(target, "target.layers"), require_chain(base, "base.layers")
+    if len(given) != 2 * len(wanted):
+        problem = f"expected {2 * len(wanted)} layers, two for each of the target's, found {len(given)}"
         raise InputError(problem, "base.layers")
     found: list[Fit] = []
     input_bits = 0
-    for index, layer in enumerate(target.layers):
-        hidden, output = base.layers[2 * index], base.layers[2 * index + 1]
+    for index, layer in enumerate(wanted):
+        hidden, output = given[2 * index], given[2 * index + 1]
         _check_sizes(index, layer, hidden, output)
         _check_hidden(2 * index, hidden)
         _check_output(2 * index + 1, output)

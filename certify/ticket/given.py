@@ -23,12 +23,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from certify.base.layout import effective_bias
 from certify.base.mask import Mask, from_bits, from_positions
 from certify.errors import TicketNotFoundError
 from certify.network.bounds import network_bounds
 from certify.network.matrix import Int64Array
-from certify.network.model import Dense, Network
+from certify.network.model import Dense, Network, require_chain
 from certify.ticket.block import Block, Half, TooLargeError, Wanted, certain_failures, search_block
 from certify.ticket.digits import split
 from certify.ticket.failure import Cause, Failure, explain
@@ -108,7 +107,7 @@ def find_ticket_in(target: Network, base: Network, run: Run = map) -> tuple[Mask
 def _layers(target: Network, fits: Sequence[Fit]) -> Iterator[_Layer]:
     low, high = target.input.low, target.input.high
     bounds = network_bounds(target)
-    for index, (layer, pair) in enumerate(zip(target.layers, fits, strict=True)):
+    for index, (layer, pair) in enumerate(zip(require_chain(target), fits, strict=True)):
         yield _layer(index, layer, pair, low, high)
         low, high = bounds[index].output_low, bounds[index].output_high
 

@@ -1,7 +1,9 @@
 """Theorem 1's ticket: every weight of the target as an exact subset sum of products of random weights.
 
 Kumar and Natale (arXiv:2508.11020), Lemmas 5 to 7 and Theorem 1. Every input of a layer gets its own block of
-hidden units (pruning makes the first matrix block-diagonal), found as `block` says.
+hidden units (pruning makes the first matrix block-diagonal), found as `block` says. A convolution's inputs are its
+channels, and its weights one for each output channel and tap: a subset sum serves all positions. Each group of
+channels has blocks of its own; the base network has as many units for each as the group that needs most.
 
 Two ways to share out the units. *Grown* blocks: an input's block ends at the unit with which the last of its
 weights is reached, and the next input's begins there. *Fixed* blocks have the same number of units each, as in the
@@ -20,18 +22,21 @@ import numpy as np
 from certify.base.draw import random_weights
 from certify.base.law import BaseNetwork, Precision
 from certify.base.layout import (
+    Pair,
     check_precisions,
     constant_lines,
     default_precisions,
-    effective_bias,
+    linear_layers,
     pairs,
     radix_bits,
 )
 from certify.base.mask import Mask, from_positions
 from certify.errors import TicketNotFoundError
-from certify.network.bounds import network_bounds
+from certify.network.bounds import box_interval, graph_reach
 from certify.network.matrix import Int64Array
-from certify.network.model import Dense, Network
+from certify.network.model import INPUT, Linear, Network
+from certify.network.operators import Convolution
+from certify.network.operators.operator import Interval
 from certify.ticket.block import Block, Half, TooLargeError, Wanted, search_block
 from certify.ticket.failure import Failure, explain
 
@@ -46,7 +51,7 @@ class Ticket:
 
     Attributes:
         base: the base network.
-        masks: two for each layer of the target.
+        masks: two for each layer of the target that has weights.
         block_width: units in every input's block, or None where blocks grew as needed.
     """
 
@@ -57,12 +62,21 @@ class Ticket:
 
 @dataclass(frozen=True, eq=False)
 class _Layer:
-    """All that one layer's search depends on; sent to worker processes. Its matrices are 2·index and 2·index + 1."""
+    """All that one layer's search depends on; sent to worker processes. Its matrices are 2·pair and 2·pair + 1."""
 
     wanted: Wanted
+    pair: int
     seed: str
     precision: Precision
     block_width: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """The masks of one layer's two matrices, and how many units each of its groups has."""
+
+    width: int
+    masks: tuple[Mask, Mask]
 
 
 def find_ticket(
@@ -89,93 +103,104 @@ def find_ticket(
     precisions = default_precisions(target) if precisions is None else tuple(precisions)
     check_precisions(target, precisions)
     layers = list(_layers(target, seed, precisions, block_width))
-    found = list(run(_search_layer, layers))
-    widths = tuple(masks[0].shape[0] for masks in found)
-    masks = tuple(mask for layer_masks in found for mask in layer_masks)
+    found: list[_Found] = list(run(_search_layer, layers))
+    widths = tuple(pair.width for pair in found)
+    masks = tuple(mask for pair in found for mask in pair.masks)
     return Ticket(BaseNetwork(seed, widths, tuple(precisions)), masks, block_width)
 
 
 def _layers(target: Network, seed: str, precisions: Sequence[Precision], block_width: int | None) -> Iterator[_Layer]:
-    low, high = target.input.low, target.input.high
-    bounds = network_bounds(target)
-    for index, (layer, pair) in enumerate(zip(target.layers, pairs(target, precisions), strict=True)):
-        digits = _bias_digits(layer)
-        weights = np.hstack([layer.weights.to_dense()[:, : layer.inputs], digits])
-        lines = [True] * digits.shape[1]
-        wanted = Wanted(
-            index=index,
-            targets=weights << pair.weight_bits,
-            positive=np.array([value > 0 for value in high] + lines),
-            negative=np.array([value < 0 for value in low] + [False] * len(lines)),
-            inputs=layer.inputs,
-        )
-        yield _Layer(wanted, seed, precisions[index], block_width)
-        low, high = bounds[index].output_low, bounds[index].output_high
+    outputs = {INPUT: box_interval(target.input)}
+    outputs |= {index: reach.output for index, reach in enumerate(graph_reach(target))}
+    around = zip(linear_layers(target), pairs(target, precisions), precisions, strict=True)
+    for number, ((index, layer), pair, precision) in enumerate(around):
+        wanted = _wanted(index, layer, pair, outputs[target.sources(index)[0]])
+        yield _Layer(wanted, number, seed, precision, block_width)
 
 
-def _bias_digits(layer: Dense) -> Int64Array:
-    """Return int64[outputs, lines]: digits in S_δ_t with Σ digit·R^line = bias, all of the bias's sign."""
+def _wanted(index: int, layer: Linear, pair: Pair, read: Interval) -> Wanted:
+    """Return what the blocks of one layer have to give on inputs within bounds."""
+    low, high = layer.channel_bounds(read) if isinstance(layer, Convolution) else (read.low.flat, read.high.flat)
+    digits = _bias_digits(layer)
+    halves = (np.array([value > 0 for value in high]), True), (np.array([value < 0 for value in low]), False)
+    positive, negative = (
+        np.hstack([half.reshape(layer.groups, -1), np.full((layer.groups, digits.shape[1]), lines)]).ravel()
+        for half, lines in halves
+    )
+    weights = np.hstack([layer.by_tap().to_dense(), digits]) << pair.weight_bits
+    return Wanted(index, weights, positive, negative, layer.channels, layer.taps, layer.groups)
+
+
+def _bias_digits(layer: Linear) -> Int64Array:
+    """Return int64[outputs · taps, lines]: digits in S_δ_t with Σ digit·R^line = bias, all of the bias's sign.
+
+    They stand in the rows of each output's first tap.
+    """
     lines, bits, most = constant_lines(layer), radix_bits(layer.precision_bits), 1 << layer.precision_bits
-    digits = np.zeros((layer.outputs, lines), dtype=np.int64)
-    for output, bias in enumerate(effective_bias(layer)):
+    digits = np.zeros((layer.outputs, layer.taps, lines), dtype=np.int64)
+    for output, bias in enumerate(layer.offsets()):
         rest = abs(bias)
         for line in reversed(range(lines)):
             digit = min(rest >> (bits * line), most)
-            digits[output, line] = digit if bias > 0 else -digit
+            digits[output, 0, line] = digit if bias > 0 else -digit
             rest -= digit << (bits * line)
-    return digits
+    return digits.reshape(layer.outputs * layer.taps, lines)
 
 
-def _search_layer(layer: _Layer) -> tuple[Mask, Mask]:
-    """Return the masks of one layer's two matrices."""
+def _search_layer(layer: _Layer) -> _Found:
+    """Return one layer's pair of masks."""
     blocks: list[Block] = []
     failures: list[Failure] = []
-    start = 0
+    starts = np.zeros(layer.wanted.groups, dtype=np.int64)
     for column in range(layer.wanted.targets.shape[1]):
-        block = _search_block(layer, column, start)
+        block = _search_block(layer, column, starts)
         blocks.append(block)
         failures += block.failures
-        start += block.units
+        starts = starts + block.sizes
     if failures:
         kind = f"{layer.block_width} units" if layer.block_width is not None else f"first {MAX_BLOCK} units"
         raise TicketNotFoundError(explain(failures, f"{kind} of a block"))
-    return _masks(blocks, layer.wanted.targets.shape)
+    return _masks(layer.wanted, blocks, max(1, int(starts.max())))
 
 
-def _search_block(layer: _Layer, column: int, start: int) -> Block:
-    """Return one input's block, whose first unit is `start`."""
+def _search_block(layer: _Layer, column: int, starts: Int64Array) -> Block:
+    """Return one input's block in every group, whose first units are `starts`, int64[groups]."""
     most = layer.block_width if layer.block_width is not None else MAX_BLOCK
-    products = partial(_products, layer, column, start)
+    products = partial(_products, layer, column, starts)
     try:
         return search_block(layer.wanted, column, products, most, fixed=layer.block_width is not None)
     except TooLargeError as error:
         raise TicketNotFoundError(
             f"{error.place}: the search is too large at {layer.precision.kept} bits: {error.problem}. "
-            "What would help: a target of fewer precision bits, a coarser --precision, a smaller --width"
+            "What would help: a target of fewer precision bits, a coarser --precision of its layer, a smaller --width"
         ) from None
 
 
-def _products(layer: _Layer, column: int, start: int, half: Half, outputs: Int64Array, count: int) -> Int64Array:
-    """Return int64[outputs, count]: v·u of the units from `start` on that are of the half, 0 for the others."""
+def _products(layer: _Layer, column: int, starts: Int64Array, half: Half, rows: Int64Array, count: int) -> Int64Array:
+    """Return int64[rows, count]: v·u of its group's units from the start on, 0 for those of the other half."""
     random = partial(random_weights, layer.seed, precision=layer.precision, quantization="floor")
-    units = np.arange(start, start + count, dtype=np.int64)
-    index = layer.wanted.index
-    u = random(2 * index, rows=units, columns=np.full(count, column, dtype=np.int64))
-    u = np.where(u > 0 if half == "+" else u < 0, u, 0)
-    rows, columns = np.repeat(outputs, count), np.tile(units, len(outputs))
-    v = random(2 * index + 1, rows=rows, columns=columns)
-    return v.reshape(len(outputs), count) * u
+    wanted = layer.wanted
+    groups, place = np.unique(wanted.group_of(rows), return_inverse=True)
+    units = (starts[groups][:, None] + np.arange(count, dtype=np.int64)).ravel()
+    u = random(2 * layer.pair, rows=units, columns=np.full_like(units, column), group=np.repeat(groups, count))
+    u = np.where(u > 0 if half == "+" else u < 0, u, 0).reshape(len(groups), count)
+    inner = np.repeat(rows - groups[place] * (len(wanted.targets) // wanted.groups), count)
+    columns = units.reshape(len(groups), count)[place].ravel()
+    v = random(2 * layer.pair + 1, rows=inner, columns=columns, group=np.repeat(groups[place], count))
+    return v.reshape(len(rows), count) * u[place]
 
 
-def _masks(blocks: Sequence[Block], shape: tuple[int, ...]) -> tuple[Mask, Mask]:
-    """Return the first matrix's mask, block-diagonal over units that any output takes, and the second's."""
-    outputs, columns = shape
-    sizes = np.array([block.units for block in blocks], dtype=np.int64)
-    width = max(1, int(sizes.sum()))
-    starts = np.cumsum(sizes) - sizes
-    taken_by = [np.nonzero(block.chosen) for block in blocks]
-    rows = np.concatenate([outputs for outputs, _ in taken_by])
-    units = np.concatenate([members + start for (_, members), start in zip(taken_by, starts, strict=True)])
-    taken = np.unique(units)
-    served = np.repeat(np.arange(columns, dtype=np.int64), sizes)
-    return from_positions((width, columns), taken, served[taken]), from_positions((outputs, width), rows, units)
+def _masks(wanted: Wanted, blocks: Sequence[Block], width: int) -> _Found:
+    """Return the first matrix's mask, block-diagonal over units that any row takes, and the second's."""
+    (rows, columns), groups = wanted.targets.shape, wanted.groups
+    starts = np.zeros(groups, dtype=np.int64)
+    taken: list[Int64Array] = []
+    for column, block in enumerate(blocks):
+        takers, members = np.nonzero(block.chosen)
+        units = starts[wanted.group_of(takers)] + members
+        taken.append(np.stack([takers, units, np.full_like(units, column)]))
+        starts = starts + block.sizes
+    takers, units, served = np.hstack(taken) if taken else np.zeros((3, 0), dtype=np.int64)
+    kept, first = np.unique(wanted.group_of(takers) * width + units, return_index=True)
+    hidden = from_positions((groups * width, columns), kept, served[first])
+    return _Found(width, (hidden, from_positions((rows, width), takers, units)))

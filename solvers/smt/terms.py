@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
 
 import z3
 
@@ -12,65 +14,87 @@ from solvers.smt.vocabulary import Formula, Term, Vocabulary
 z3.main_ctx()
 
 
+@lru_cache(maxsize=1 << 12)
+def _numeral(value: int) -> Term:
+    """Return a numeral, most of them once: making them again would be much of the work of making formulas."""
+    return z3.IntVal(value)
+
+
+def _asts(parts: Sequence[Any]) -> Any:
+    return (z3.Ast * len(parts))(*(part.ast for part in parts))
+
+
 class Z3Terms(Vocabulary):
-    """Terms of z3's default context."""
+    """Terms of z3's default context.
+
+    They are made by z3's C functions: its Python operators look at every operand's sort first, which takes longer than
+    the solving, and all terms here are integers. What a C function is given is bound to a name, lest z3 frees it.
+    """
 
     def variable(self, name: str) -> Term:
         return z3.Int(name)
 
     def constant(self, value: int) -> Term:
-        return z3.IntVal(value)
+        return _numeral(value)
 
     def times(self, factor: int, term: Term) -> Term:
-        context = term.ctx
-        # Bound to a name: z3 may free a numeral whose last Python reference is gone before the product holds it.
-        numeral = z3.IntVal(factor, context)
-        factors = (z3.Ast * 2)(numeral.as_ast(), term.as_ast())
-        return z3.ArithRef(z3.Z3_mk_mul(context.ref(), 2, factors), context)
+        return _term(z3.Z3_mk_mul, [_numeral(factor), term])
 
     def total(self, terms: Sequence[Term]) -> Term:
-        if not terms:
-            return z3.IntVal(0)
-        context = terms[0].ctx
-        addends = (z3.Ast * len(terms))(*(term.as_ast() for term in terms))
-        return z3.ArithRef(z3.Z3_mk_add(context.ref(), len(terms), addends), context)
+        return _term(z3.Z3_mk_add, terms) if terms else _numeral(0)
 
     def minus(self, term: Term) -> Term:
-        return -term
+        context = z3.main_ctx()
+        return z3.ArithRef(z3.Z3_mk_unary_minus(context.ref(), term.ast), context)
 
     def subtract(self, left: Term, right: Term) -> Term:
-        return left - right
+        return _term(z3.Z3_mk_sub, [left, right])
 
     def divide(self, term: Term, divisor: int) -> Term:
-        return term / z3.IntVal(divisor)
+        context, numeral = z3.main_ctx(), _numeral(divisor)
+        return z3.ArithRef(z3.Z3_mk_div(context.ref(), term.ast, numeral.ast), context)
 
     def modulo(self, term: Term, divisor: int) -> Term:
-        return term % z3.IntVal(divisor)
+        context, numeral = z3.main_ctx(), _numeral(divisor)
+        return z3.ArithRef(z3.Z3_mk_mod(context.ref(), term.ast, numeral.ast), context)
 
     def at_most(self, left: Term, right: Term) -> Formula:
-        # Not `left <= right`: Python turns that round where the right side is a numeral, of a class of its own.
-        return z3.ArithRef.__le__(left, right)
+        context = z3.main_ctx()
+        return z3.BoolRef(z3.Z3_mk_le(context.ref(), left.ast, right.ast), context)
 
     def equal(self, left: Term, right: Term) -> Formula:
-        return z3.ExprRef.__eq__(left, right)
+        context = z3.main_ctx()
+        return z3.BoolRef(z3.Z3_mk_eq(context.ref(), left.ast, right.ast), context)
 
     def differ(self, left: Term, right: Term) -> Formula:
-        return z3.ExprRef.__ne__(left, right)
+        return _formula(z3.Z3_mk_distinct, [left, right])
 
     def all_of(self, formulas: Sequence[Formula]) -> Formula:
-        return z3.And(*formulas)
+        return _formula(z3.Z3_mk_and, formulas)
 
     def any_of(self, formulas: Sequence[Formula]) -> Formula:
-        return z3.Or(*formulas)
+        return _formula(z3.Z3_mk_or, formulas)
 
     def negate(self, formula: Formula) -> Formula:
-        return z3.Not(formula)
+        context = z3.main_ctx()
+        return z3.BoolRef(z3.Z3_mk_not(context.ref(), formula.ast), context)
 
     def choose(self, condition: Formula, then: Term, otherwise: Term) -> Term:
-        return z3.If(condition, then, otherwise)
+        context = z3.main_ctx()
+        return z3.ArithRef(z3.Z3_mk_ite(context.ref(), condition.ast, then.ast, otherwise.ast), context)
 
     def let(self, name: str, term: Term, body: Callable[[Term], Term]) -> Term:  # noqa: ARG002 - z3 shares terms
         return body(term)
+
+
+def _term(make: Callable[..., Any], terms: Sequence[Term]) -> Term:
+    context = z3.main_ctx()
+    return z3.ArithRef(make(context.ref(), len(terms), _asts(terms)), context)
+
+
+def _formula(make: Callable[..., Any], parts: Sequence[Any]) -> Formula:
+    context = z3.main_ctx()
+    return z3.BoolRef(make(context.ref(), len(parts), _asts(parts)), context)
 
 
 Z3 = Z3Terms()

@@ -8,9 +8,9 @@ have other arrays beside them: optimizers keep theirs there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from certify.base.claimed.files import BaseFiles, network_bytes
 from certify.base.claimed.integers import to_bits
-from certify.base.claimed.layout import Layer, default_name, layout_of, read_layout
+from certify.base.claimed.layout import Layer, default_name, read_layout
 from certify.base.claimed.names import Arrays, find_weights, mask_beside
+from certify.base.claimed.orientation import stored_shape, to_rows
 from certify.base.claimed.scores import keep_highest
 from certify.base.claimed.unchanged import masks_of
 from certify.base.mask import Mask, from_bits
@@ -27,12 +28,14 @@ from certify.errors import FalseClaimError, InputError
 from certify.network.arrays import File, read_arrays
 from certify.network.arrays.file import shorten
 from certify.network.matrix import Matrix
-from certify.network.model import Network
+from certify.network.model import Linear, Network, Operator
 from certify.network.reader import read_network
+
+Plans: TypeAlias = Mapping[int, Layer]
 
 
 def read_masks(source: BaseFiles, base: Network, mask_files: Sequence[File]) -> tuple[Mask, ...]:
-    """Return the mask of every layer of the base network, in order.
+    """Return the mask of every layer with weights of the base network, in order.
 
     Args:
         source: the files that the base network was read from.
@@ -47,12 +50,21 @@ def read_masks(source: BaseFiles, base: Network, mask_files: Sequence[File]) -> 
     pruned_network = network_bytes(mask_files)
     if pruned_network is not None:
         return masks_of(base, read_network(pruned_network))
-    plans = layout_of(base) if source.layout is None else read_layout(source.layout, base)
+    plans = _plans(source, base)
     names, arrays = _in_mask_file(plans, mask_files) if mask_files else _in_base(plans, source)
     return tuple(
         _read_mask(arrays, name, plan, layer.weights.shape)
-        for name, plan, layer in zip(names, plans, base.layers, strict=True)
+        for name, plan, layer in zip(names, plans.values(), base.linear, strict=True)
     )
+
+
+def _plans(source: BaseFiles, base: Network) -> Plans:
+    """Return what is said of every layer with weights, by its place in the network."""
+    if source.layout is None:
+        linear = (index for index, layer in enumerate(base.layers) if isinstance(layer, Linear))
+        return {index: Layer(default_name(index)) for index in linear}
+    read = enumerate(read_layout(source.layout, base))
+    return {index: plan for index, plan in read if isinstance(plan, Layer)}
 
 
 def pruned(base: Network, masks: Sequence[Mask]) -> Network:
@@ -60,22 +72,25 @@ def pruned(base: Network, masks: Sequence[Mask]) -> Network:
 
     Args:
         base: a network.
-        masks: one for each layer, in order, of its weights' shape.
+        masks: one for each layer with weights, in order, of its weights' shape.
     """
-    layers = []
-    for layer, mask in zip(base.layers, masks, strict=True):
-        assert mask.shape == layer.weights.shape
-        kept = layer.weights.to_dense()[mask.rows(), mask.columns]
-        weights = Matrix(mask.shape, mask.start, mask.columns, kept)
-        layers.append(replace(layer, weights=weights))
+    left = iter(masks)
+    layers = [_masked(layer, next(left)) if isinstance(layer, Linear) else layer for layer in base.layers]
+    assert not list(left)
     return replace(base, name=f"pruned {base.name}".rstrip(), layers=tuple(layers))
 
 
-def _in_mask_file(plans: Sequence[Layer], files: Sequence[File]) -> tuple[list[str | None], Arrays]:
+def _masked(layer: Linear, mask: Mask) -> Operator:
+    assert mask.shape == layer.weights.shape
+    kept = layer.weights.to_dense()[mask.rows(), mask.columns]
+    return layer.replaced(weights=Matrix(mask.shape, mask.start, mask.columns, kept))
+
+
+def _in_mask_file(plans: Plans, files: Sequence[File]) -> tuple[list[str | None], Arrays]:
     """The name of each layer's mask, None for an unpruned layer, and the arrays of the mask file."""
     arrays = read_arrays(files)
-    names = [None if plan.unpruned else _named(plan) or default_name(index) for index, plan in enumerate(plans)]
-    for index, name in enumerate(names):
+    names = [None if plan.unpruned else _named(plan) or default_name(index) for index, plan in plans.items()]
+    for index, name in zip(plans, names, strict=True):
         if name is not None and name not in arrays:
             raise FalseClaimError(f"expected the mask of layers[{index}], found no array of this name", name)
     extra = next((name for name in arrays if name not in names), None)
@@ -86,17 +101,18 @@ def _in_mask_file(plans: Sequence[Layer], files: Sequence[File]) -> tuple[list[s
     return names, arrays
 
 
-def _in_base(plans: Sequence[Layer], source: BaseFiles) -> tuple[list[str | None], Arrays]:
+def _in_base(plans: Plans, source: BaseFiles) -> tuple[list[str | None], Arrays]:
     """The name of each layer's mask, None for an unpruned layer, and the arrays of the base's own files."""
     if network_bytes(source.files) is not None:
         raise InputError("expected a mask file, as the base is a network and holds no masks")
     arrays = read_arrays(source.files)
-    names = [None if plan.unpruned else _named(plan) or _beside(arrays, plan) for plan in plans]
-    missing = [index for index, name in enumerate(names) if name not in arrays and not plans[index].unpruned]
+    names = [None if plan.unpruned else _named(plan) or _beside(arrays, plan) for plan in plans.values()]
+    found = dict(zip(plans, names, strict=True))
+    missing = [index for index, plan in plans.items() if found[index] not in arrays and not plan.unpruned]
     if missing and not any(names):
         raise InputError("expected a mask file, or masks that the layout names or that stand beside weights X_orig")
     for index in missing:
-        name = names[index] or plans[index].weights
+        name = found[index] or plans[index].weights
         raise FalseClaimError(f"expected the mask of layers[{index}], found none", name)
     return names, arrays
 
@@ -115,11 +131,11 @@ def _named(plan: Layer) -> str | None:
 def _read_mask(arrays: Arrays, name: str | None, plan: Layer, shape: tuple[int, int]) -> Mask:
     if name is None:
         return from_bits(np.ones(shape, dtype=np.bool_))
-    expected = shape[::-1] if plan.transpose else shape
+    expected = stored_shape(plan, *shape)
     if arrays[name].shape != expected:
         raise FalseClaimError(f"expected the shape {expected}, as its weights have, found {arrays[name].shape}", name)
     bits = _bits(arrays[name], name, plan)
-    return from_bits(bits.T if plan.transpose else bits)
+    return from_bits(to_rows(bits, plan))
 
 
 def _bits(array: NDArray[Any], name: str, plan: Layer) -> NDArray[np.bool_]:

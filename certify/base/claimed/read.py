@@ -15,7 +15,7 @@ from certify.base.claimed.seed import check_seed
 from certify.errors import InputError
 from certify.network.arrays import read_arrays
 from certify.network.compare import check_comparable
-from certify.network.model import Network
+from certify.network.model import Linear, Network, Operator
 from certify.network.reader import read_network
 from certify.network.step_form import MAX_PRECISION_BITS
 
@@ -56,8 +56,11 @@ def _from_network(data: bytes, source: BaseFiles) -> Base:
     if source.layout is not None:
         raise InputError("expected no layout, as the base is a network and says itself what is where")
     network = read_network(data)
-    layers = [replace(layer, weights=full_rows(layer.weights.to_dense())) for layer in network.layers]
-    return Base(replace(network, layers=tuple(layers)), 0)
+    return Base(replace(network, layers=tuple(map(_with_zeros, network.layers))), 0)
+
+
+def _with_zeros(layer: Operator) -> Operator:
+    return layer.replaced(weights=full_rows(layer.weights.to_dense())) if isinstance(layer, Linear) else layer
 
 
 def _from_arrays(source: BaseFiles, target: Network) -> Base:

@@ -14,8 +14,10 @@ import msgspec
 
 from certify.base.mask import Mask, from_bits
 from certify.errors import FalseClaimError
-from certify.network.model import Dense, Network
+from certify.network.model import Linear, Network, Operator
 from certify.network.steps import Step
+
+_WITH_WEIGHTS = {"weights", "precision_bits", "bias", "constants"}
 
 
 def masks_of(base: Network, pruned: Network) -> tuple[Mask, ...]:
@@ -29,16 +31,28 @@ def masks_of(base: Network, pruned: Network) -> tuple[Mask, ...]:
     if len(base.layers) != len(pruned.layers):
         problem = f"expected {len(base.layers)} layers as in the base network, found {len(pruned.layers)}"
         raise FalseClaimError(problem, "layers")
-    pairs = zip(base.layers, pruned.layers, strict=True)
-    return tuple(_mask_of(expected, found, f"layers[{index}]") for index, (expected, found) in enumerate(pairs))
+    masks: list[Mask] = []
+    for index, (expected, found) in enumerate(zip(base.layers, pruned.layers, strict=True)):
+        place = f"layers[{index}]"
+        _check_same(base.sources(index), pruned.sources(index), f"{place}.inputs")
+        _check_each(expected.steps, found.steps, f"{place}.then", _written)
+        _check_same(_bare(expected), _bare(found), place)
+        if isinstance(expected, Linear) and isinstance(found, Linear):
+            masks.append(_mask_of(expected, found, place))
+    return tuple(masks)
 
 
-def _mask_of(base: Dense, pruned: Dense, place: str) -> Mask:
+def _bare(layer: Operator) -> dict[str, Any]:
+    """Return what a layer does, but for its weights and what goes with them, steps, name and sources."""
+    fields = layer.write()
+    return {name: value for name, value in fields.items() if name not in _WITH_WEIGHTS}
+
+
+def _mask_of(base: Linear, pruned: Linear, place: str) -> Mask:
     _check_same(base.weights.shape, pruned.weights.shape, f"{place}.weights")
     _check_same(base.precision_bits, pruned.precision_bits, f"{place}.precision_bits")
     _check_each(base.bias, pruned.bias, f"{place}.bias", str)
     _check_each(base.constants, pruned.constants, f"{place}.constants", str)
-    _check_each(base.steps, pruned.steps, f"{place}.then", _written)
     expected, found = base.weights.to_dense(), pruned.weights.to_dense()
     kept = found != 0
     changed = kept & (found != expected)

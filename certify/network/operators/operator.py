@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Any, Self, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +49,7 @@ class Operator(ABC):
     Attributes:
         steps: applied in this order to every element of the accumulation.
         name: for people; nothing depends on it.
-        sources: the layers that are read, by index, `INPUT` for the network's input; empty for the previous layer alone.
+        sources: the layers that are read, by index, `INPUT` for the network's input; empty for the layer before.
     """
 
     steps: tuple[Step, ...]
@@ -86,6 +86,16 @@ class Operator(ABC):
             raise InputError(f"expected inputs of the same precision bits, found {', '.join(map(str, bits))}")
         return bits[0]
 
+    @abstractmethod
+    def write(self) -> dict[str, Any]:
+        """Return the operator's own fields in `certify.network/1`, with `op`; name, inputs and steps come besides."""
+
+    def replaced(self, **fields: Any) -> Self:
+        """Return the operator with other values for these of its fields."""
+        # Every operator is a dataclass, which an abstract class cannot say.
+        found: Self = replace(cast("Any", self), **fields)
+        return found
+
     def steps_of(self, channel: int) -> tuple[Step, ...]:
         """Return the steps of one channel, each with one value."""
         return channel_steps(self.steps, channel)
@@ -95,8 +105,8 @@ class Linear(Operator):
     """An operator with weights: one kernel, applied wherever the operator says.
 
     Attributes:
-        weights: (outputs, taps · channels + constants) at precision_bits. A row is one output channel's kernel: tap by
-            tap the channels of its group, then what the constants are multiplied by.
+        weights: (outputs, taps · channels + constants) at precision_bits. A row is one output channel's kernel: tap
+            by tap the channels of its group, then what the constants are multiplied by.
         precision_bits: k; a target's weights lie in [-2^k, 2^k], the set S_δ of Definition 4.
         bias: one integer per output channel, on the accumulator's scale.
         constants: values of extra inputs, the same at every position, on the input's scale.
@@ -110,7 +120,7 @@ class Linear(Operator):
     @property
     @abstractmethod
     def taps(self) -> int:
-        """How many positions a kernel reads: 1 for a dense layer, the kernel's height times width for a convolution."""
+        """How many positions a kernel reads: 1 for a dense layer, height times width for a convolution."""
 
     @property
     @abstractmethod
@@ -144,7 +154,7 @@ class Linear(Operator):
         return tuple(totals)
 
     def by_tap(self) -> Matrix:
-        """Return the kernels as (outputs · taps, channels): row output · taps + tap; the constants' columns left out."""
+        """Return the kernels as (outputs · taps, channels), row output · taps + tap, without the constants."""
         inner = self.weights.columns < self.taps * self.channels
         place = self.weights.row_of_entry()[inner] * self.taps * self.channels + self.weights.columns[inner]
         rows, width = self.outputs * self.taps, max(1, self.channels)
@@ -155,7 +165,8 @@ class Linear(Operator):
         """Return the least and greatest accumulator of every output channel, and a bound on all met on the way.
 
         Args:
-            low, high: int[groups · channels], bounds of every channel wherever the kernel reads it.
+            low: int[groups · channels], the least value of every channel wherever the kernel reads it.
+            high: the greatest.
         """
         inputs_low, inputs_high = [*low, *self.constants], [*high, *self.constants]
         least, greatest, magnitude = interval_products(self.weights, self.reads(), inputs_low, inputs_high)
@@ -165,7 +176,7 @@ class Linear(Operator):
         return lows, highs, max(largest, *map(abs, (0, *inputs_low, *inputs_high)))
 
     def reads(self) -> Int64Array:
-        """Return int64[entries]: the channel that each stored weight is multiplied by, constants after all channels."""
+        """Return int64[entries]: the channel each stored weight is multiplied by, constants after all channels."""
         columns, width = self.weights.columns, self.taps * self.channels
         if self.taps == self.groups == 1:
             return columns
@@ -203,7 +214,8 @@ def interval_products(
     Args:
         weights: (rows, width).
         reads: int64[entries], which value every entry is multiplied by.
-        low, high: bounds of the values.
+        low: the least values.
+        high: the greatest.
     """
     largest_input = max(map(abs, (0, *low, *high)))
     largest_weight = max(map(abs, (1, int(weights.values.max(initial=0)), int(weights.values.min(initial=0)))))

@@ -11,6 +11,7 @@ from certify.network.operators.operator import Tensor, surround
 
 Both: TypeAlias = tuple[int, int]
 """One integer for the vertical and one for the horizontal direction."""
+UNPADDED: tuple[Both, Both] = ((0, 0), (0, 0))
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Window:
     size: Both
     stride: Both = (1, 1)
     dilation: Both = (1, 1)
-    padding: tuple[Both, Both] = ((0, 0), (0, 0))
+    padding: tuple[Both, Both] = UNPADDED
 
     @property
     def taps(self) -> int:
@@ -37,13 +38,13 @@ class Window:
     @property
     def padded(self) -> bool:
         """Whether there is any padding."""
-        return self.padding != ((0, 0), (0, 0))
+        return self.padding != UNPADDED
 
     def positions(self, plane: tuple[int, ...]) -> Both:
         """Return how many rows and columns of positions there are on a plane of these rows and columns.
 
         Raises:
-            InputError: none, as the kernel is larger than the padded plane.
+            InputError: there is none, as the kernel is larger than the padded plane.
         """
         found = []
         for length, size, stride, dilation, around in zip(
@@ -66,12 +67,13 @@ class Window:
 
     def views(self, padded: Tensor) -> Iterator[Tensor]:
         """Yield for each tap, row by row, [batch, positions, positions, …]: what it reads of a padded tensor."""
-        rows, columns = self._inside().positions(padded.shape[1:3])
+        rows, columns = self.positions_inside(padded.shape[1:3])
         for down in range(self.size[0]):
             for right in range(self.size[1]):
                 top, left = down * self.dilation[0], right * self.dilation[1]
                 below, beside = top + (rows - 1) * self.stride[0] + 1, left + (columns - 1) * self.stride[1] + 1
                 yield padded[:, top : below : self.stride[0], left : beside : self.stride[1]]
 
-    def _inside(self) -> Window:
-        return Window(self.size, self.stride, self.dilation)
+    def positions_inside(self, padded: tuple[int, ...]) -> Both:
+        """Return how many rows and columns of positions there are on a plane that has its padding already."""
+        return Window(self.size, self.stride, self.dilation).positions(padded)

@@ -1,4 +1,4 @@
-"""Reading int8 TFLite multilayer perceptrons: bytes in, a network and what it stands for out."""
+"""Reading int8 TFLite models: bytes in, a network and what it stands for out."""
 
 from __future__ import annotations
 

@@ -1,89 +1,115 @@
-"""One FULLY_CONNECTED operator as a layer: weights, bias, and the steps from the accumulator to int8.
+"""What every operator with weights shares: int8 weights, an int32 bias, and the steps from the accumulator to int8.
 
 Each function raises an InputError whose place is a tensor; the caller adds the operator.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from certify.errors import InputError
-from certify.network.matrix import Matrix, from_dense
-from certify.network.model import Dense
-from certify.network.rounding import Rule
-from certify.network.steps import Clamp, RequantizeQ31, Step
-from certify.network.tflite.model import DenseOptions, Tensor
+from certify.network.rounding import Q31_BITS, Rule
+from certify.network.steps import Clamp, Offset, Requantize, RequantizeQ31, Step, apply_steps
+from certify.network.tflite.model import Tensor
 from certify.network.tflite.multiplier import activation_range, factors, quantize_multiplier
-from certify.network.tflite.operands import (
-    Activation,
-    activation,
-    constant_data,
-    constant_scales,
-    expect_shape,
-    expect_type,
-)
+from certify.network.tflite.operands import Activation, constant_data, constant_scales, expect_shape, expect_type
+
+Pair: TypeAlias = tuple[int, int]
+"""A factor as multiplier · 2^-31 · 2^-shift."""
 
 WEIGHT_BITS = 7
+_ONE: Pair = (1 << 30, -1)
 MAX_BIAS_DIFFERENCE = 0.02
 """Of a bias's scale from input scale · weight scale, in units of the output scale: TFLite's own test."""
 
 
-@dataclass
-class Layer:
-    """A layer whose steps are still being collected.
+@dataclass(frozen=True)
+class Accumulation:
+    """What there is beside the weights.
 
     Attributes:
-        weights: int8[outputs, inputs].
-        bias: one int32 per output.
-        steps: so far.
-        name: the tensor that the operator writes.
+        bias: one int32 for each output channel.
+        steps: from accumulators to q.
         factor: the largest of the factors between accumulator and output.
     """
 
-    weights: Matrix
     bias: tuple[int, ...]
-    steps: list[Step]
-    name: str
+    steps: tuple[Step, ...]
     factor: float
 
-    def dense(self) -> Dense:
-        """Return the finished layer."""
-        return Dense(self.weights, WEIGHT_BITS, self.bias, (), tuple(self.steps), self.name)
 
-
-def read_layer(
-    options: DenseOptions, source: Activation, constants: Sequence[Tensor], target: Tensor, rule: Rule
-) -> tuple[Layer, Activation]:
-    """Return the layer of one operator and the activation that it writes.
+def accumulation(
+    source: Activation,
+    constants: Sequence[Tensor],
+    channels: tuple[int, int],
+    output: Activation,
+    activation: str,
+    rule: Rule,
+    *,
+    dense: bool = False,
+    constant: NDArray[np.bool_] | None = None,
+) -> Accumulation:
+    """Return bias and steps of one operator.
 
     Args:
-        options: the operator's.
-        source: the activation that it reads, one row.
+        source: the activation that it reads.
         constants: weights, and a bias if there is one.
-        target: the tensor that it writes.
+        channels: the dimension of the weights that the output channels are, and how many there are.
+        output: the activation that it writes.
+        activation: the fused activation function.
         rule: see `read_tflite`.
+        dense: whether the kernel is that of FULLY_CONNECTED.
+        constant: bool[channels], the channels whose accumulator is their bias, if they are to be simplified.
 
     Raises:
         InputError: a shape, type, scale or length does not fit, or is not read.
     """
-    if options.weights_format != "DEFAULT":
-        raise InputError(f"expected weights format DEFAULT, found {options.weights_format}", constants[0].shown)
-    weights = _weights(constants[0], source.tensor)
-    rows = len(weights)
-    scales = constant_scales(constants[0], rows)
-    output = activation(target)
-    expect_shape(target, (*source.tensor.shape[:-1], rows) if options.keep_num_dims else (1, rows))
-    products = factors(source.scale, scales, output.scale, rule)
-    steps = [_requantize(products, output, rule), clamp(options.activation, output, rule)]
-    bias = _bias(constants[1], source, scales, output) if len(constants) > 1 else (0,) * rows
-    return Layer(from_dense(weights.astype(np.int64)), bias, steps, target.name, max(products)), output
+    dimension, rows = channels
+    scales = constant_scales(constants[0], rows, dimension)
+    pairs = multipliers(factors(source.scale, scales, output.scale, rule, dense=dense), output, rule)
+    bounds = clamp(activation, output, rule)
+    bias = _bias(constants[1], source, scales, output, rows) if len(constants) > 1 else (0,) * rows
+    if constant is not None and constant.any():
+        bias, pairs = _folded(bias, pairs * (rows // len(pairs)), constant, rule)
+    factor = max(math.ldexp(multiplier, -Q31_BITS - shift) for multiplier, shift in pairs)
+    requantized = requantize(pairs, output.zero_point, rule, dense=dense)
+    return Accumulation(bias, (*requantized, bounds), factor)
 
 
-def clamp(name: str, output: Activation, rule: Rule) -> Step:
+def _folded(
+    bias: tuple[int, ...], pairs: list[Pair], constant: NDArray[np.bool_], rule: Rule
+) -> tuple[tuple[int, ...], list[Pair]]:
+    """Return biases and factors where channels without weights have what becomes of their bias, times 1.
+
+    Converters give such a channel a scale next to 0 and a bias near 2^30, which no other number of the layer needs.
+    """
+    folded, own = list(bias), list(pairs)
+    for channel in np.flatnonzero(constant).tolist():
+        folded[channel] = apply_steps(requantize([pairs[channel]], 0, rule, dense=False), bias[channel])
+        own[channel] = _ONE
+    return tuple(folded), own
+
+
+def int8_weights(tensor: Tensor, rank: int) -> NDArray[np.int8]:
+    """Return constant weights.
+
+    Raises:
+        InputError: they are not int8, not constant, or have another number of dimensions.
+    """
+    expect_type(tensor, "INT8")
+    if len(tensor.shape) != rank:
+        raise InputError(f"expected weights of {rank} dimensions, found {len(tensor.shape)}", tensor.shown)
+    return np.frombuffer(constant_data(tensor, 1), np.int8).reshape(tensor.shape)
+
+
+def clamp(name: str, output: Activation, rule: Rule) -> Clamp:
     """Return what an activation function does to the integers of its output.
 
     Raises:
@@ -95,22 +121,12 @@ def clamp(name: str, output: Activation, rule: Rule) -> Step:
         raise InputError(error.problem, output.tensor.shown) from None
 
 
-def _weights(tensor: Tensor, source: Tensor) -> NDArray[np.int8]:
-    expect_type(tensor, "INT8")
-    if len(tensor.shape) != 2:
-        raise InputError(f"expected weights of 2 dimensions, found {len(tensor.shape)}", tensor.shown)
-    if source.size != tensor.shape[1]:
-        raise InputError(f"expected one row of {tensor.shape[1]} values, found {source.size} of them", source.shown)
-    return np.frombuffer(constant_data(tensor, 1), np.int8).reshape(tensor.shape)
-
-
 def _bias(
-    tensor: Tensor, source: Activation, weight_scales: NDArray[np.float32], output: Activation
+    tensor: Tensor, source: Activation, weight_scales: NDArray[np.float32], output: Activation, rows: int
 ) -> tuple[int, ...]:
     expect_type(tensor, "INT32")
-    rows = output.tensor.shape[-1]
     expect_shape(tensor, (rows,))
-    values = np.frombuffer(constant_data(tensor, 4), "<i4")
+    values: NDArray[Any] = np.frombuffer(constant_data(tensor, 4), "<i4")
     scales = constant_scales(tensor, rows)
     if len(scales) != len(weight_scales):
         problem = f"expected as many scales as the weights, {len(weight_scales)}, found {len(scales)}"
@@ -124,13 +140,46 @@ def _bias(
     return tuple(values.tolist())
 
 
-def _requantize(products: list[float], output: Activation, rule: Rule) -> Step:
+def multipliers(products: Sequence[float], output: Activation, rule: Rule) -> list[Pair]:
+    """Return factors as multipliers and shifts.
+
+    Raises:
+        InputError: see `quantize_multiplier`.
+    """
     try:
-        pairs = [quantize_multiplier(factor, rule) for factor in products]
+        return [quantize_multiplier(factor, rule) for factor in products]
     except InputError as error:
         raise InputError(error.problem, output.tensor.shown) from None
-    multipliers, shifts = zip(*pairs, strict=True)
-    return RequantizeQ31(_collapse(multipliers), _collapse(shifts), rule, output.zero_point)
+
+
+def requantize(pairs: Sequence[Pair], zero_point: int, rule: Rule, *, dense: bool) -> tuple[Step, ...]:
+    """Return the multiplication by factors, one for all outputs or one for each, to q.
+
+    Under `single` that is one rounding where the kernel is that of FULLY_CONNECTED; the reference kernels of
+    convolutions round twice, half-up to the multiplier's scale and then half away from zero.
+    """
+    values, shifts = zip(*pairs, strict=True)
+    if dense or rule != "single":
+        return (RequantizeQ31(_collapse(values), _collapse(shifts), rule, zero_point),)
+    return rounded_twice(values, shifts, zero_point)
+
+
+def rounded_twice(
+    values: tuple[int, ...], shifts: tuple[int, ...], zero_point: int, left: int = 0
+) -> tuple[Step, ...]:
+    """Return x · 2^left · factor rounded half-up to the multiplier's scale, and that half away from zero to q.
+
+    Half away from zero is half-up of what is 1 less where it is below zero, whatever the shift: so where channels
+    have shifts of their own, (2h + 1) / 2 rounded half away from zero, less 1, comes before one rounding half-up.
+    """
+    right = tuple(max(shift, 0) for shift in shifts)
+    high = RequantizeQ31(_collapse(values), _collapse(tuple(min(shift, 0) - left for shift in shifts)), "double")
+    if len(set(right)) == 1:
+        high = msgspec.structs.replace(high, precision_bits=right[0])
+        return high, Requantize(right[0], "half_away", zero_point)
+    twice = RequantizeQ31(1 << 30, -2, "single", precision_bits=1)
+    shifted = RequantizeQ31(1 << 30, tuple(shift - 1 for shift in right), "single", zero_point)
+    return high, twice, Offset(1), Requantize(1, "half_away", -1), shifted
 
 
 def _collapse(values: tuple[int, ...]) -> int | tuple[int, ...]:

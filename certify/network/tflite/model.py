@@ -7,18 +7,19 @@ it. Its accessors trust the file, so nothing is read before `verify` has passed 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from certify.errors import InputError, ReaderMissingError
-from certify.network.tflite.verify import OPTIONS, verify
+from certify.network.tflite.options import MAX_RANK, OptionsField, fields_of, table_of
+from certify.network.tflite.verify import verify
 
 SCHEMA_VERSION = 3
 MAX_OPERANDS = 64
-MAX_RANK = 8
 _SHOWN = 160
 _PACKAGE = "tflite 2.18 or later"
 
@@ -67,52 +68,14 @@ class Tensor:
 
 
 @dataclass(frozen=True)
-class DenseOptions:
-    """Options of FULLY_CONNECTED."""
-
-    activation: str = "NONE"
-    weights_format: str = "DEFAULT"
-    keep_num_dims: bool = False
-
-
-@dataclass(frozen=True)
-class SliceOptions:
-    """Options of STRIDED_SLICE: bit i of a mask is about axis i."""
-
-    begin_mask: int = 0
-    end_mask: int = 0
-    ellipsis_mask: int = 0
-    new_axis_mask: int = 0
-    shrink_axis_mask: int = 0
-    offset: bool = False
-
-
-@dataclass(frozen=True)
-class PackOptions:
-    """Options of PACK."""
-
-    axis: int = 0
-
-
-@dataclass(frozen=True)
-class ReshapeOptions:
-    """Options of RESHAPE, used where it has no second input."""
-
-    new_shape: tuple[int, ...] | None = None
-
-
-Options: TypeAlias = DenseOptions | SliceOptions | PackOptions | ReshapeOptions | None
-
-
-@dataclass(frozen=True)
 class Operator:
-    """One operator: TFLite's name, indices of tensors (-1 for an input left out), options."""
+    """One operator: TFLite's name, indices of tensors (-1 for an input left out), options (None: not read)."""
 
     index: int
     name: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    options: Options
+    options: Any
 
     @property
     def shown(self) -> str:
@@ -136,16 +99,20 @@ def shorten(name: str) -> str:
     return name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…"
 
 
-def read_model(data: bytes) -> Model:
+def read_model(data: bytes, options: Mapping[str, type[Any]]) -> Model:
     """Return what a TFLite file says.
+
+    Args:
+        data: the file.
+        options: for each operator whose options are read, what they are read into (`options.table`).
 
     Raises:
         InputError: it is no TFLite file, or one with several subgraphs, inputs or outputs.
         ReaderMissingError: the package `tflite` is not installed.
     """
     schema = _schema()
-    verify(data)
-    return _File(schema, schema.Model.GetRootAs(data, 0)).model()
+    verify(data, options.values())
+    return _File(schema, schema.Model.GetRootAs(data, 0), options).model()
 
 
 def _schema() -> Any:
@@ -162,8 +129,9 @@ def _schema() -> Any:
 class _File:
     """Access to one verified file."""
 
-    def __init__(self, schema: Any, root: Any) -> None:
+    def __init__(self, schema: Any, root: Any, options: Mapping[str, type[Any]]) -> None:
         self._schema = schema
+        self._options_of = options
         self._root = root
         self._types = _names(schema.TensorType)
         self._codes = _names(schema.BuiltinOperator)
@@ -236,57 +204,32 @@ class _File:
         name = self._codes.get(number, f"number {number}")
         return f"{name} '{shorten(_text(code.CustomCode()))}'" if name == "CUSTOM" else name
 
-    def _options(self, raw: Any, name: str, place: str) -> Options:
-        expected = _OPTIONS_OF.get(name)
-        if expected is None:
+    def _options(self, raw: Any, name: str, place: str) -> Any:
+        kind = self._options_of.get(name)
+        if kind is None:
             return None
+        table = table_of(kind)
         raw_options = raw.BuiltinOptions() if raw.BuiltinOptionsType() else None
         if raw_options is None:
-            return _DEFAULTS[expected]
-        if OPTIONS.get(raw.BuiltinOptionsType()) != expected:
-            raise InputError(f"expected {expected}, found options of type {raw.BuiltinOptionsType()}", place)
-        options = getattr(self._schema, expected)()
-        options.Init(raw_options.Bytes, raw_options.Pos)
-        return self._typed(expected, options, place)
+            return kind()
+        if raw.BuiltinOptionsType() != table.number:
+            raise InputError(f"expected {table.name}, found options of type {raw.BuiltinOptionsType()}", place)
+        accessor = getattr(self._schema, table.name)()
+        accessor.Init(raw_options.Bytes, raw_options.Pos)
+        return kind(**{own: self._field(accessor, own, field, place) for own, field in fields_of(kind).items()})
 
-    def _typed(self, kind: str, options: Any, place: str) -> Options:
-        if kind == "FullyConnectedOptions":
-            activations = _names(self._schema.ActivationFunctionType)
-            formats = _names(self._schema.FullyConnectedOptionsWeightsFormat)
-            activation, form = options.FusedActivationFunction(), options.WeightsFormat()
-            return DenseOptions(
-                activations.get(activation, f"number {activation}"),
-                formats.get(form, f"number {form}"),
-                options.KeepNumDims(),
-            )
-        if kind == "StridedSliceOptions":
-            return SliceOptions(
-                options.BeginMask(),
-                options.EndMask(),
-                options.EllipsisMask(),
-                options.NewAxisMask(),
-                options.ShrinkAxisMask(),
-                options.Offset(),
-            )
-        if kind == "PackOptions":
-            return PackOptions(options.Axis())
-        if options.NewShapeLength() > MAX_RANK:
-            raise InputError(f"expected at most {MAX_RANK} dimensions, found {options.NewShapeLength()}", place)
-        return ReshapeOptions(_integers(options.NewShapeAsNumpy()) if not options.NewShapeIsNone() else None)
-
-
-_OPTIONS_OF = {
-    "FULLY_CONNECTED": "FullyConnectedOptions",
-    "STRIDED_SLICE": "StridedSliceOptions",
-    "PACK": "PackOptions",
-    "RESHAPE": "ReshapeOptions",
-}
-_DEFAULTS: dict[str, Options] = {
-    "FullyConnectedOptions": DenseOptions(),
-    "StridedSliceOptions": SliceOptions(),
-    "PackOptions": PackOptions(),
-    "ReshapeOptions": ReshapeOptions(),
-}
+    def _field(self, accessor: Any, name: str, field: OptionsField, place: str) -> Any:
+        own = "".join(word.capitalize() for word in name.split("_"))
+        if field.vector:
+            length = getattr(accessor, f"{own}Length")()
+            if length > MAX_RANK:
+                raise InputError(f"expected at most {MAX_RANK} dimensions, found {length}", place)
+            absent = getattr(accessor, f"{own}IsNone")()
+            return None if absent else _integers(getattr(accessor, f"{own}AsNumpy")())
+        value = getattr(accessor, own)()
+        if not field.names:
+            return value
+        return _names(getattr(self._schema, field.names)).get(value, f"number {value}")
 
 
 def _names(enumeration: Any) -> dict[int, str]:

@@ -18,6 +18,7 @@ from certify.network.rounding import Q31_BITS, Rule
 INT8_LOW, INT8_HIGH = -128, 127
 _MIN_EXPONENT, _MAX_EXPONENT = -31, 30
 _XNNPACK_LIMIT = 256.0
+_VANISHING = (1, 2)
 _BOUNDS: dict[str, tuple[float | None, float | None]] = {
     "NONE": (None, None),
     "RELU": (0.0, None),
@@ -28,17 +29,22 @@ ACTIVATIONS = tuple(_BOUNDS)
 
 
 def factors(
-    input_scale: np.float32, weight_scales: NDArray[np.float32], output_scale: np.float32, rule: Rule
+    input_scale: np.float32,
+    weight_scales: NDArray[np.float32],
+    output_scale: np.float32,
+    rule: Rule,
+    *,
+    dense: bool = True,
 ) -> list[float]:
     """Return the factor of each weight scale, as the kernels of this rule compute it.
 
-    `single`: in double precision. `double`: so too where channels have scales of their own; a single weight scale is
-    multiplied with the input's in single precision first. `float32`: in single precision throughout.
+    `single`: in double precision. `double`: so too, but FULLY_CONNECTED (`dense`) multiplies a single weight scale
+    with the input's in single precision first. `float32`: in single precision throughout.
     """
     with np.errstate(all="ignore"):
         if rule == "float32":
             return [float(input_scale * scale / output_scale) for scale in weight_scales]
-        if rule == "double" and len(weight_scales) == 1:
+        if rule == "double" and dense and len(weight_scales) == 1:
             return [float(input_scale * weight_scales[0]) / float(output_scale)]
         return [float(input_scale) * float(scale) / float(output_scale) for scale in weight_scales]
 
@@ -46,11 +52,12 @@ def factors(
 def quantize_multiplier(factor: float, rule: Rule) -> tuple[int, int]:
     """Return (multiplier, shift) with multiplier · 2^-31 · 2^-shift ≈ factor, multiplier from 2^30 to below 2^31.
 
-    TFLite's QuantizeMultiplier, where it neither turns a small factor into 0 nor clips a large one.
+    TFLite's QuantizeMultiplier, where it does not clip a large factor. A factor below 2^-32 it turns into 0, and
+    whatever it does, the product with an int32 is below a half: here it is 2^-33, under which every rule makes 0 of
+    every int32.
 
     Raises:
-        InputError: the factor is not positive and finite, or so small or large that a kernel would do that, or
-            refuse it.
+        InputError: the factor is not positive and finite, or so large that a kernel would clip or refuse it.
     """
     if not (math.isfinite(factor) and factor > 0):
         raise InputError(f"expected a positive factor of finite size between scales, found {factor!r}")
@@ -61,7 +68,7 @@ def quantize_multiplier(factor: float, rule: Rule) -> tuple[int, int]:
     if multiplier == 1 << Q31_BITS:
         multiplier, exponent = multiplier >> 1, exponent + 1
     if exponent < _MIN_EXPONENT:
-        raise InputError(f"expected a factor of at least 2^-32 between scales, found {factor!r}, which rounds to 0")
+        return _VANISHING
     if exponent > _MAX_EXPONENT:
         raise InputError(f"expected a factor below 2^30 between scales, found {factor!r}")
     return multiplier, -exponent

@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 from certify.errors import InputError
 from certify.network.tflite.model import Tensor
 from certify.network.tflite.multiplier import INT8_HIGH, INT8_LOW
+from certify.network.tflite.options import MAX_RANK
+
+INTEGER_WIDTHS = {"INT32": 4, "INT64": 8}
+"""The types of integers that are not activations, and their bytes."""
 
 
 @dataclass(frozen=True)
@@ -95,13 +99,13 @@ def constant_data(tensor: Tensor, width: int) -> bytes:
     return tensor.data.tobytes()
 
 
-def constant_scales(tensor: Tensor, rows: int) -> NDArray[np.float32]:
-    """Return the scales of a constant, float32[1] or float32[rows].
+def constant_scales(tensor: Tensor, rows: int, dimension: int = 0) -> NDArray[np.float32]:
+    """Return the scales of a constant along a dimension, float32[1] or float32[rows].
 
     Raises:
-        InputError: there is another number of them, or a zero point other than 0.
+        InputError: there is another number of them, a zero point other than 0, or another dimension.
     """
-    scales, zero_points = _scales(tensor)
+    scales, zero_points = _scales(tensor, dimension)
     if len(scales) not in (1, rows):
         raise InputError(f"expected 1 scale or {rows}, found {len(scales)}", tensor.shown)
     if zero_points.any():
@@ -109,7 +113,36 @@ def constant_scales(tensor: Tensor, rows: int) -> NDArray[np.float32]:
     return scales
 
 
-def _scales(tensor: Tensor) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def small_integers(tensor: Tensor) -> tuple[int, ...]:
+    """Return the integers of a constant of a few, in row-major order.
+
+    Raises:
+        InputError: it is not constant, not int32 or int64, or has too many.
+    """
+    expect_type(tensor, *INTEGER_WIDTHS)
+    if tensor.size > 2 * MAX_RANK:
+        raise InputError(f"expected at most {2 * MAX_RANK} integers, found {tensor.size}", tensor.shown)
+    width = INTEGER_WIDTHS[tensor.dtype]
+    return tuple(np.frombuffer(constant_data(tensor, width), f"<i{width}").tolist())
+
+
+def int8_scalar(tensor: Tensor, like: Activation) -> int:
+    """Return the one int8 of a constant that has the scale and zero point of an activation.
+
+    Raises:
+        InputError: it is something else.
+    """
+    expect_type(tensor, "INT8")
+    if tensor.size != 1:
+        raise InputError(f"expected one value, found {tensor.size}", tensor.shown)
+    scales, zero_points = _scales(tensor)
+    if (scales[0], int(zero_points[0])) != (like.scale, like.zero_point):
+        problem = f"expected the scale and zero point {like.scale} and {like.zero_point}"
+        raise InputError(f"{problem}, found {scales[0]} and {zero_points[0]}", tensor.shown)
+    return int(np.frombuffer(constant_data(tensor, 1), np.int8)[0])
+
+
+def _scales(tensor: Tensor, dimension: int = 0) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return the scales and as many zero points."""
     quantization = tensor.quantization
     if quantization is None:
@@ -118,8 +151,8 @@ def _scales(tensor: Tensor) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     if quantization.details:
         problem = f"expected scales and zero points alone, found details of type {quantization.details}"
         raise InputError(problem, tensor.shown)
-    if quantization.dimension != 0:
-        raise InputError(f"expected scales along dimension 0, found {quantization.dimension}", tensor.shown)
+    if quantization.dimension not in ((0, dimension) if len(scales) == 1 else (dimension,)):
+        raise InputError(f"expected scales along dimension {dimension}, found {quantization.dimension}", tensor.shown)
     if len(scales) != len(zero_points):
         problem = f"expected as many zero points as scales, {len(scales)}, found {len(zero_points)}"
         raise InputError(problem, tensor.shown)

@@ -9,14 +9,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from certify.errors import InputError
-from certify.network.tflite.model import MAX_RANK, PackOptions, SliceOptions, Tensor
-from certify.network.tflite.operands import constant_data, expect_type
+from certify.network.tflite.model import Tensor
+from certify.network.tflite.operands import INTEGER_WIDTHS, expect_type, small_integers
+from certify.network.tflite.options import MAX_RANK, PackOptions, SliceOptions
 
 SHAPE_OPERATORS = ("SHAPE", "STRIDED_SLICE", "PACK")
-_WIDTHS = {"INT32": 4, "INT64": 8}
 
 
 @dataclass(frozen=True)
@@ -33,11 +31,10 @@ def read_constant(tensor: Tensor) -> Folded:
     Raises:
         InputError: it is not constant, not int32 or int64, not a scalar or a vector of at most eight.
     """
-    expect_type(tensor, *_WIDTHS)
+    expect_type(tensor, *INTEGER_WIDTHS)
     if len(tensor.shape) > 1 or tensor.size > MAX_RANK:
         raise InputError(f"expected at most {MAX_RANK} integers, found the shape {list(tensor.shape)}", tensor.shown)
-    width = _WIDTHS[tensor.dtype]
-    return Folded(tuple(np.frombuffer(constant_data(tensor, width), f"<i{width}").tolist()), not tensor.shape)
+    return Folded(small_integers(tensor), not tensor.shape)
 
 
 def strided_slice(operands: list[Folded], options: SliceOptions) -> Folded:

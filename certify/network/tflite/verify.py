@@ -3,7 +3,8 @@
 A flatbuffer is tables that point at vtables, strings, vectors and other tables by offsets, and the accessors of the
 Python package check none of them: an offset below 0 reads from the file's end, a length of 2^32 is believed. So the
 file is walked first along the schema, for the tables and fields that the reader reads, as the C++ library's verifier
-does. Afterwards every access that `certify.network.tflite.model` makes is inside the file.
+does; the tables of options are those that the operators' readers declare. Afterwards every access that
+`certify.network.tflite.model` makes is inside the file.
 
 A file may also point at one vector from many places. The bytes of everything that is pointed at are counted, an
 object as often as something points at it, and have to fit twice into the file, so the work and memory of reading are
@@ -13,11 +14,12 @@ bounded by its size. Alignment is not checked: nothing here depends on it.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from certify.errors import InputError
+from certify.network.tflite.options import fields_of, table_of
 
 IDENTIFIER = b"TFL3"
 MAX_BYTES = 2**26
@@ -110,31 +112,16 @@ _TABLES: dict[str, tuple[Field, ...]] = {
         Field("offset", "scalar", 8),
         Field("size", "scalar", 8),
     ),
-    "FullyConnectedOptions": (
-        Field("fused_activation_function", "scalar", 1),
-        Field("weights_format", "scalar", 1),
-        Field("keep_num_dims", "scalar", 1),
-        Field("asymmetric_quantize_inputs", "scalar", 1),
-        Field("quantized_bias_type", "scalar", 1),
-    ),
-    "ReshapeOptions": (Field("new_shape", "vector"),),
-    "StridedSliceOptions": (
-        Field("begin_mask", "scalar"),
-        Field("end_mask", "scalar"),
-        Field("ellipsis_mask", "scalar"),
-        Field("new_axis_mask", "scalar"),
-        Field("shrink_axis_mask", "scalar"),
-        Field("offset", "scalar", 1),
-    ),
-    "PackOptions": (Field("values_count", "scalar"), Field("axis", "scalar")),
 }
 _OPTIONS_TYPE = 3
-OPTIONS = {8: "FullyConnectedOptions", 17: "ReshapeOptions", 32: "StridedSliceOptions", 59: "PackOptions"}
-"""The options that are read, by their number in the schema's union."""
 
 
-def verify(data: bytes) -> None:
+def verify(data: bytes, options: Iterable[type[Any]] = ()) -> None:
     """Check that everything the reader reads of a TFLite file lies inside it.
+
+    Args:
+        data: the file.
+        options: the tables of options that are read.
 
     Raises:
         InputError: something does not, or the file is too large, or has a field that a newer schema added to a table.
@@ -143,14 +130,23 @@ def verify(data: bytes) -> None:
         raise InputError(f"expected a TFLite file of at most {MAX_BYTES} bytes, found {len(data)}")
     if len(data) < 8 or data[4:8] != IDENTIFIER:
         raise InputError(f"expected a TFLite file, with {IDENTIFIER.decode()} at bytes 4 to 8")
-    _Walk(data).run()
+    _Walk(data, options).run()
 
 
 class _Walk:
     """One walk through a file: what is left of its budgets, and which tables were seen."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, options: Iterable[type[Any]]) -> None:
         self._data = data
+        self._tables = dict(_TABLES)
+        self._options: dict[int, str] = {}
+        for kind in options:
+            table = table_of(kind)
+            self._options[table.number] = table.name
+            self._tables[table.name] = tuple(
+                Field(name, "vector" if field.vector else "scalar", field.width)
+                for name, field in fields_of(kind).items()
+            )
         self._bytes_left = _SHARED * len(data)
         self._tables_left = MAX_TABLES
         self._seen: set[tuple[str, int]] = set()
@@ -170,7 +166,7 @@ class _Walk:
     def _fields(self, table: str, position: int, place: str) -> Iterator[tuple[str, int, str]]:
         """Check one table; yield those that it points at."""
         offsets, size = self._vtable(position, place)
-        known = _TABLES[table]
+        known = self._tables[table]
         for slot, offset in enumerate(offsets):
             if offset == 0:
                 continue
@@ -184,7 +180,7 @@ class _Walk:
             if offset < 4 or offset + width > size:
                 raise InputError(f"expected the field inside its table of {size} bytes, found it at {offset}", inner)
             if field.kind == "options":
-                chosen = OPTIONS.get(self._options_type(offsets, position))
+                chosen = self._options.get(self._options_type(offsets, position))
                 if chosen:
                     yield chosen, self._target(position + offset, inner), inner
             elif field.kind != "scalar":

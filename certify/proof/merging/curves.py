@@ -17,9 +17,11 @@ from certify.network.steps import (
     Relu,
     Requantize,
     RequantizeQ31,
+    RoundSignificant,
     Sign,
     Step,
     Threshold,
+    Thresholds,
     apply_steps,
 )
 
@@ -98,9 +100,19 @@ def _thresholds(steps: Sequence[Step]) -> list[int | None]:
                 found += [None] * (bits > 0)
                 offset = zero_point + (offset >> bits)
                 shift += bits
-            case RequantizeQ31():
+            case RequantizeQ31() | RoundSignificant():
                 found.append(None)
+            case Thresholds(at):
+                found += [(_integer(threshold) - offset) << shift for threshold in at]
+                # What comes after bends at some of them.
+                return found
     return found
+
+
+def _integer(threshold: int | tuple[int, ...]) -> int:
+    if not isinstance(threshold, int):
+        raise TypeError("expected the steps of one output, found thresholds for each")
+    return threshold
 
 
 def points_of(span: Range, curves: Sequence[Curve]) -> list[int]:

@@ -7,6 +7,7 @@ besides held against plain evaluation at some points, which would show a mistake
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -21,6 +22,7 @@ from certify.proof.merging.facts import Facts, GaveUpError
 from certify.proof.merging.forms import Form, combine
 from certify.proof.merging.relatives import Relatives
 from certify.proof.merging.remainder import Asked, Outputs, Point, ask
+from certify.proof.merging.rows import NotAffineError, stepped
 from certify.proof.merging.walk import disagreements, input_ranges, layers
 from certify.proof.obligations import Count, QuestionKind
 from certify.proof.questions import Question
@@ -29,6 +31,7 @@ from solvers.grid.search import sample
 FACT_RLIMIT = 3_000_000
 MAX_BITS = 4096
 MOST_SIMULATED = 600
+MOST_UNROLLED = 4096
 _CHECKED_POINTS = 2
 _SEED = 2508_11020
 
@@ -84,6 +87,8 @@ def merge(
     Raises:
         DisagreementError: z3 denies what arithmetic says, or a form is not the unit that it stands for.
     """
+    if (units := _units(left) + _units(right)) > MOST_UNROLLED and None in (left.chain, right.chain):
+        return Merging(proved=False, reason=f"{units:,} units, merging unrolls graphs of at most {MOST_UNROLLED:,}")
     longest = _longest(left, replace(right, input=left.input))
     if longest > MAX_BITS:
         return Merging(proved=False, reason=f"numbers of {longest} bits, merging holds {MAX_BITS}")
@@ -97,6 +102,12 @@ def merge(
             return run.deep(quick)
     except GaveUpError as error:
         return Merging(proved=False, reason=f"z3 gave up: {error}")
+    except NotAffineError as error:
+        return Merging(proved=False, reason=str(error))
+
+
+def _units(network: Network) -> int:
+    return sum(map(math.prod, network.shapes()))
 
 
 def _longest(left: Network, right: Network) -> int:
@@ -127,7 +138,7 @@ class _Run:
 
     def deep(self, quick: Merging) -> Merging:
         """Simulation, z3 down to the inputs, and what is left as one formula for each output."""
-        units = sum(layer.outputs for network in (self.left, self.right) for layer in network.layers)
+        units = _units(self.left) + _units(self.right)
         relatives = None if units > MOST_SIMULATED else Relatives(self._points(2 * units), self.rlimit)
         self.facts.forget_needs()
         attempt = self._attempt(relatives)
@@ -151,7 +162,11 @@ class _Run:
                 if wrong := disagreements(network, forms, atoms, point):
                     problem = f"the {side} network's {wrong[0]} is not the form that was proved, at {point}"
                     raise DisagreementError(problem)
-        units = sum(layer.outputs for network in (self.left, self.right) for layer in network.layers if layer.steps)
+        units = sum(
+            stepped(layer) * math.prod(shape)
+            for network in (self.left, self.right)
+            for layer, shape in zip(network.layers, network.shapes(), strict=True)
+        )
         return _Attempt(atoms, Outputs(sides[0], sides[1]), units)
 
     def _merging(self, attempt: _Attempt, asked: Sequence[Asked], stages: tuple[Stage, ...]) -> Merging:

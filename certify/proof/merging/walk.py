@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from functools import partial
 from math import lcm
 
-from certify.network.evaluate import accumulate
-from certify.network.model import Box, Dense, Network
-from certify.network.steps import apply_steps
+from certify.network.evaluate import trace
+from certify.network.model import INPUT, Box, Linear, Network, Operator
+from certify.network.operators.operator import Shape
 from certify.proof.merging.atoms import Atoms
 from certify.proof.merging.curves import Range
 from certify.proof.merging.forms import Form, atom_form, combine
+from certify.proof.merging.rows import Part, bias_of, rounded, rows
 from solvers.smt.vocabulary import Formula, Term, Vocabulary
 
 
@@ -31,32 +32,49 @@ def layers(network: Network, atoms: Atoms, side: str) -> list[list[Form]]:
     Raises:
         DisagreementError: z3 denies a sum.
         GaveUpError: z3 gives up on one.
+        NotAffineError: a layer has accumulations that are no sums.
     """
-    values = [
-        atom_form(index) if low < high else Form((), low)
-        for index, (low, high) in enumerate(input_ranges(network.input))
-    ]
-    found: list[list[Form]] = []
+    values = {
+        INPUT: [
+            atom_form(index) if low < high else Form((), low)
+            for index, (low, high) in enumerate(input_ranges(network.input))
+        ]
+    }
+    shapes = {INPUT: network.input.shape, **dict(enumerate(network.shapes()))}
     for index, layer in enumerate(network.layers):
-        values = _layer(layer, values, atoms, f"{side}, layer {index}")
-        found.append(values)
-    return found
+        sources = network.sources(index)
+        read = [form for source in sources for form in values[source]]
+        values[index] = _layer(layer, read, atoms, f"{side}, layer {index}", [shapes[source] for source in sources])
+    return [values[index] for index in range(len(network.layers))]
 
 
-def _layer(layer: Dense, values: Sequence[Form], atoms: Atoms, name: str) -> list[Form]:
-    inputs = [*values, *(Form((), value) for value in layer.constants)]
-    rows = [
-        [(weight, inputs[column]) for column, weight in zip(*layer.weights.row(output), strict=True)]
-        for output in range(layer.outputs)
-    ]
-    sums = [combine(row, bias) for row, bias in zip(rows, layer.bias, strict=True)]
+def _layer(
+    layer: Operator, read: Sequence[Form], atoms: Atoms, name: str, shapes: Sequence[Shape] = ()
+) -> list[Form]:
+    """Return the forms of a layer's outputs from those of its inputs; a dense layer takes them in any shape."""
+    listed = rows(layer, shapes)
+    summed = [[(part.weight, _of_part(part, read, atoms)) for part in row] for row in listed]
+    biases = bias_of(layer, len(listed))
+    sums = [combine(row, bias) for row, bias in zip(summed, biases, strict=True)]
     asked = [
         (f"{name}: sum {output}", partial(_sum_differs, parts=tuple(row), bias=bias, total=total))
-        for output, (row, bias, total) in enumerate(zip(rows, layer.bias, sums, strict=True))
+        for output, (row, bias, total) in enumerate(zip(summed, biases, sums, strict=True))
         if total != _word_for_word(row, bias)
     ]
     atoms.facts.all_hold("sum", asked)
-    return [atoms.unit(total, layer.steps_of(output)) for output, total in enumerate(sums)]
+    extra = rounded(layer)
+    channels = layer.outputs if isinstance(layer, Linear) else _last(layer.shape(shapes))
+    return [atoms.unit(total, (*extra, *layer.steps_of(place % channels))) for place, total in enumerate(sums)]
+
+
+def _last(shape: Shape) -> int:
+    return shape[-1] if shape else 1
+
+
+def _of_part(part: Part, read: Sequence[Form], atoms: Atoms) -> Form:
+    if part.place is None:
+        return Form((), part.value)
+    return atoms.unit(read[part.place], part.steps) if part.steps else read[part.place]
 
 
 def _word_for_word(row: Sequence[tuple[int, Form]], bias: int) -> Form | None:
@@ -106,11 +124,8 @@ def disagreements(network: Network, forms: Sequence[Sequence[Form]], atoms: Atom
     """Return the units whose forms do not have the units' values at a point: none, or something is broken."""
     values = atom_values(atoms, point)
     found: list[str] = []
-    signals: Sequence[int] = point
-    for index, (layer, units) in enumerate(zip(network.layers, forms, strict=True)):
-        sums = accumulate(layer, signals)
-        signals = [apply_steps(layer.steps_of(output), total) for output, total in enumerate(sums)]
-        for output, (signal, form) in enumerate(zip(signals, units, strict=True)):
+    for index, (signals, units) in enumerate(zip(trace(network, point), forms, strict=True)):
+        for output, (signal, form) in enumerate(zip(signals.flat, units, strict=True)):
             if form.denominator * signal != form.value(values):
                 found.append(f"layer {index}, unit {output}")
     return found

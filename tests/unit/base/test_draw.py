@@ -55,6 +55,26 @@ def test_golden_weights_alone(matrix, row, column, drawn, kept, expected):
     assert naive.weight(SEED, matrix, row, column, drawn, kept) == expected
 
 
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [
+        pytest.param(0, [[203, 99, 37, 207, -246, 212], [-219, -235, -162, 42, -226, 56]], id="0, a dense layer's"),
+        pytest.param(1, [[173, -224, -227, 194, -69, -237], [-83, 251, 244, 220, 88, -27]], id="1"),
+        pytest.param(2, [[17, 100, 11, -117, -103, -47], [-86, 221, 200, 175, -123, -57]], id="2"),
+    ],
+)
+def test_golden_weights_of_groups(group, expected):
+    weights = random_weights(SEED, 3, Precision(8, 8), "floor", *grid(2, 6), group=group)
+    assert weights.reshape(2, 6).tolist() == expected
+
+
+def test_each_weight_may_be_of_another_group():
+    places = [(0, 1, 2), (1, 1, 0), (0, 1, 0), (0, 0, 1), (0, 1, 1), (5, 9, 2**20)]
+    rows, columns, groups = (np.array(side, dtype=np.int64) for side in zip(*places, strict=True))
+    found = random_weights(SEED, 3, Precision(8, 6), "floor", rows, columns, groups)
+    assert found.tolist() == [naive.weight(SEED, 3, row, column, 8, 6, group=group) for row, column, group in places]
+
+
 @given(
     st.text(max_size=12),
     st.integers(0, 9),
@@ -107,6 +127,18 @@ def test_kept_weights_are_the_dense_draw_times_the_mask(bits, matrix, quantizati
         ([c for c in range(columns) if bits[r][c]], [dense[r][c] for c in range(columns) if bits[r][c]])
         for r in range(rows)
     ]
+
+
+@given(st.integers(1, 4), st.integers(1, 3), st.integers(1, 9), st.integers(0, 2**32))
+def test_kept_weights_of_groups_one_after_the_other(groups, rows, columns, seed):
+    base = BaseNetwork("groups", (3,), (Precision(9, 7),))
+    bits = np.random.default_rng(seed).random((groups * rows, columns)) < 0.6
+    found = kept_weights(base, 1, from_bits(bits), groups)
+    for group in range(groups):
+        for row in range(rows):
+            drawn = [naive.weight("groups", 1, row, column, 9, 7, group=group) for column in range(columns)]
+            kept = np.flatnonzero(bits[group * rows + row]).tolist()
+            assert found.row(group * rows + row) == (kept, [drawn[column] for column in kept])
 
 
 def test_a_kept_zero_stays_an_entry():

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import json
 
-import naive
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import documents
 
 from certify.base.law import BaseNetwork, Precision
 from certify.base.layout import (
@@ -19,7 +16,6 @@ from certify.base.layout import (
     check_precisions,
     constant_lines,
     default_precisions,
-    effective_bias,
     matrix_shapes,
     pairs,
     radix_bits,
@@ -27,7 +23,6 @@ from certify.base.layout import (
 from certify.errors import InputError
 from certify.network.matrix import from_dense
 from certify.network.model import Box, Dense, Network
-from certify.network.reader import read_network
 from certify.network.steps import Clamp, Offset, Relu, Requantize, Sign
 
 
@@ -148,25 +143,6 @@ def test_a_ticket_becomes_so_much_finer_and_no_more():
         pairs(chain(*[plain] * 40), precise(*[30] * 40))
     assert caught.value.place == "layers[36]"
     assert caught.value.problem.endswith("at most 2048 bits, found 2072")
-
-
-def test_effective_bias_takes_the_constants_in():
-    layer = dense(4, bias=(10, -1), weights=((1, 2, 3), (0, -16, 5)), constants=(7, -100))
-    assert layer.inputs == 1
-    assert effective_bias(layer) == (10 + 2 * 7 - 3 * 100, -1 - 16 * 7 - 5 * 100)
-
-
-def test_effective_bias_beyond_machine_words():
-    layer = dense(60, bias=(-(2**63),), weights=((0, -(2**60)),), constants=(2**63 - 1,))
-    assert effective_bias(layer) == (-(2**63) - 2**60 * (2**63 - 1),)
-
-
-@given(documents(max_layers=1, max_points=1))
-def test_effective_bias_is_the_accumulator_at_zero(document):
-    [layer] = document["layers"]
-    bare = {"layers": [layer | {"then": []}]}
-    target = read_network(json.dumps(document).encode())
-    assert list(effective_bias(target.layers[0])) == naive.evaluate(bare, [0] * target.input.features)
 
 
 def reach(bits, lines):

@@ -18,21 +18,23 @@ coordinates = st.integers(0, 40) | st.integers(0, 2**63 - 1)
 
 
 def draw(key, matrix, bits, places):
-    rows, columns = (np.array(side, dtype=np.int64) for side in zip(*places, strict=True))
-    return philox.draw(np.array(key, dtype=np.uint64), matrix, bits, rows, columns).tolist()
+    """Weights at (row, column) or (row, column, group)."""
+    places = [(*place, 0)[:3] for place in places]
+    rows, columns, groups = (np.array(side, dtype=np.int64) for side in zip(*places, strict=True))
+    return philox.draw(np.array(key, dtype=np.uint64), matrix, bits, groups, rows, columns).tolist()
 
 
 def draw_naive(key, matrix, bits, places):
-    return [naive.weight_of_word(naive.word_at(key, matrix, row, column), bits) for row, column in places]
+    return [naive.weight_of_word(naive.word_at(key, matrix, *place), bits) for place in places]
 
 
-def block(key, c0, c1, c2):
+def block(key, *counter):
     out = np.zeros(4, dtype=np.uint64)
-    philox._block(np.array(key, dtype=np.uint64), np.uint64(c0), np.uint64(c1), np.uint64(c2), out)
+    philox._block(np.array(key, dtype=np.uint64), *map(np.uint64, counter), out)
     return tuple(int(word) for word in out)
 
 
-@pytest.mark.parametrize(
+KNOWN = pytest.mark.parametrize(
     ("key", "counter", "expected"),
     [
         pytest.param(
@@ -55,22 +57,26 @@ def block(key, c0, c1, c2):
         ),
     ],
 )
+
+
+@KNOWN
 def test_the_oracle_gives_random123s_known_answers(key, counter, expected):
     assert naive.philox4x64_10(key, counter) == expected
 
 
-def test_zeros_compiled():
-    assert block((0, 0), 0, 0, 0) == naive.philox4x64_10((0, 0), (0, 0, 0, 0))
+@KNOWN
+def test_known_answers_compiled(key, counter, expected):
+    assert block(key, *counter) == expected
 
 
 def test_cpp26_ten_thousandth_value():
     # std::philox4x64 counts blocks from 0 and takes four words of each: value 10000 is word 3 of block 2499.
-    assert block((20111115, 0), 2499, 0, 0)[3] == 3409172418970261260
+    assert block((20111115, 0), 2499, 0, 0, 0)[3] == 3409172418970261260
 
 
-@given(keys, words, words, words)
-def test_blocks_are_the_oracles(key, c0, c1, c2):
-    assert block(key, c0, c1, c2) == naive.philox4x64_10(key, (c0, c1, c2, 0))
+@given(keys, st.tuples(words, words, words, words))
+def test_blocks_are_the_oracles(key, counter):
+    assert block(key, *counter) == naive.philox4x64_10(key, counter)
 
 
 @given(keys, st.tuples(st.integers(0, LAST - 1), words, words, words))
@@ -91,7 +97,12 @@ def test_multiply_high_at_the_edges_of_its_halves(a, b):
     assert int(philox._multiply_high(np.uint64(a), np.uint64(b))) == a * b >> 64
 
 
-@given(keys, st.integers(0, 100), st.integers(0, 61), st.lists(st.tuples(coordinates, coordinates), min_size=1))
+@given(
+    keys,
+    st.integers(0, 100),
+    st.integers(0, 61),
+    st.lists(st.tuples(coordinates, coordinates, coordinates), min_size=1),
+)
 def test_weights_are_the_oracles(key, matrix, bits, places):
     assert draw(key, matrix, bits, places) == draw_naive(key, matrix, bits, places)
 
@@ -99,6 +110,12 @@ def test_weights_are_the_oracles(key, matrix, bits, places):
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9)), min_size=1, max_size=60))
 def test_repeated_and_unordered_neighbours_that_share_blocks(places):
     key = (20111115, 0)
+    assert draw(key, 1, 5, places) == draw_naive(key, 1, 5, places)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 9), st.integers(0, 2)), min_size=1, max_size=60))
+def test_neighbours_of_other_groups_share_no_blocks(places):
+    key = (20111115, 1)
     assert draw(key, 1, 5, places) == draw_naive(key, 1, 5, places)
 
 
@@ -114,7 +131,7 @@ def test_a_weight_alone_is_the_weight_among_others(key, matrix, bits, places):
 
 def test_nothing_is_drawn_for_no_coordinates():
     none = np.zeros(0, dtype=np.int64)
-    weights = philox.draw(np.zeros(2, dtype=np.uint64), 0, 4, none, none)
+    weights = philox.draw(np.zeros(2, dtype=np.uint64), 0, 4, none, none, none)
     assert (weights.dtype, weights.shape) == (np.int64, (0,))
 
 

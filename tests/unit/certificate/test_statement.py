@@ -347,13 +347,13 @@ REFUSED = {
     "widths missing": (
         put(*BASE, "widths", to=[73]),
         "predicate.base.widths",
-        "expected 2, one for each layer, found 1",
+        "expected 2, one for each layer with weights, found 1",
     ),
     "widths left over": (put(*BASE, "widths", to=[73, 56, 1]), "predicate.base.widths", "found 3"),
     "precisions missing": (
         put(*BASE, "precisions", to=[{"drawn": 1, "kept": 1}]),
         "predicate.base.precisions",
-        "expected 2, one for each layer, found 1",
+        "expected 2, one for each layer with weights, found 1",
     ),
     "precisions left over": (
         put(*BASE, "precisions", to=[{"drawn": 1, "kept": 1}] * 3),

@@ -7,7 +7,7 @@ import naive
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import ROUNDINGS, RULES, multiplications, step_lists, steps
+from strategies import ALL_OPS, ROUNDINGS, RULES, multiplications, step_lists, steps
 
 from certify.network.rounding import multiply_q31, round_significant, shift_right
 from certify.network.step_form import StepForm, read_step
@@ -91,19 +91,19 @@ def test_steps(step, expected):
     assert [apply_step(step, x) for x in (-7, -1, 0, 1, 7)] == expected
 
 
-@given(step_lists(), st.integers(-(2**70), 2**70) | st.integers(-600, 600))
+@given(step_lists(ops=ALL_OPS), st.integers(-(2**70), 2**70) | st.integers(-600, 600))
 def test_step_lists_are_the_oracles(written, x):
     assert apply_steps(as_steps(written), x) == apply_naive(written, x)
 
 
-@given(steps(), st.integers(-600, 600), st.integers(-600, 600))
+@given(steps(ops=ALL_OPS), st.integers(-600, 600), st.integers(-600, 600))
 def test_every_step_is_monotone(written, x, y):
     [step] = as_steps([written])
     low, high = sorted([x, y])
     assert apply_step(step, low) <= apply_step(step, high)
 
 
-@given(step_lists(), st.integers(0, 24), st.integers(-600, 600) | st.integers(-(2**70), 2**70))
+@given(step_lists(ops=ALL_OPS), st.integers(0, 24), st.integers(-600, 600) | st.integers(-(2**70), 2**70))
 def test_rescaled_steps_give_the_same_values(written, finer_bits, x):
     plain = as_steps(written)
     rescaled, left = rescale(plain, finer_bits)
@@ -196,7 +196,7 @@ def intermediates(step: Step, x: int) -> list[int]:
     return [*met, step.zero_point, result]
 
 
-@given(step_lists(), st.integers(-300, 300), st.integers(0, 40))
+@given(step_lists(ops=ALL_OPS), st.integers(-300, 300), st.integers(0, 40))
 def test_largest_intermediate_bounds_everything_met(written, low, size):
     applied = as_steps(written)
     largest = largest_intermediate(applied, low, low + size)

@@ -12,7 +12,8 @@ from strategies import documents
 
 from certify.network.reader import read_network
 from certify.network.schema import network_schema
-from certify.network.writer import LISTED_WEIGHTS, write_network
+from certify.network.tensors import LISTED
+from certify.network.writer import write_network
 
 SCHEMA = Draft202012Validator(network_schema())
 
@@ -69,7 +70,7 @@ def test_what_is_absent_stays_absent():
 
 @pytest.mark.parametrize(
     ("size", "kind"),
-    [pytest.param(LISTED_WEIGHTS, list, id="listed"), pytest.param(LISTED_WEIGHTS + 1, dict, id="encoded")],
+    [pytest.param(LISTED, list, id="listed"), pytest.param(LISTED + 1, dict, id="encoded")],
 )
 def test_large_matrices_are_encoded(size, kind):
     layer = {"op": "dense", "precision_bits": 7, "weights": [[(i * 37) % 257 - 128 for i in range(size)]]}

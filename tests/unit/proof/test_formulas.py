@@ -340,7 +340,7 @@ def test_a_lemma_for_every_weight_and_range(monkeypatch):
         formula
         for _, formulas in asked.questions
         for formula in formulas
-        if {str(name) for name in names_in(formula)} in ({"x", "p"}, {"x", "q"})
+        if {str(name)[0] for name in names_in(formula)} in ({"x", "p"}, {"x", "q"})
     ]
     assert [product(sides(formula)[1])[0] for formula in lemmas] == [1, 2, 2]
 

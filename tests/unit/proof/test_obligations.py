@@ -176,7 +176,7 @@ def bumped(array):
 @pytest.mark.parametrize(("kind", "name"), [("weight", "weights"), ("bias", "biases")])
 def test_a_digest_changes_with_every_array_of_its_kind(kind, name):
     arrays = getattr(ITEM, name)
-    for field in set(arrays.__dataclass_fields__) - {"ranges"}:
+    for field in set(arrays.__dataclass_fields__) - {"ranges", "taps"}:
         one = replace(arrays, **{field: bumped(getattr(arrays, field))})
         changed = digest([replace(ITEM, **{name: one})])
         assert {other for other in KINDS if changed[other] != ALONE[other]} == {kind}, field

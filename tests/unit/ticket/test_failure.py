@@ -57,8 +57,8 @@ def test_one_failure():
     said = explain([failure("layers[0].weights[3][1]", "parity")], "8 units of a block")
     assert said == (
         "no subset of the 8 units of a block gives layers[0].weights[3][1] (inputs ≥ 0, 3 units): parity. "
-        "What would help: parity: a finer --precision (δ² below δ_t makes every target even), a larger --width or "
-        "another --seed"
+        "What would help: parity: a finer --precision of its layer (δ² below δ_t makes every target even), a "
+        "larger --width or another --seed"
     )
 
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from strategies import documents
 
 from certify.base.law import Precision
-from certify.base.layout import effective_bias, matrix_shapes, pairs, radix_bits
+from certify.base.layout import matrix_shapes, pairs, radix_bits
 from certify.base.prune import prune
 from certify.network.bounds import network_bounds
 from certify.network.compare import same_values
@@ -113,7 +113,7 @@ def assert_bias_identities(target, ticket):
     """Σ v·σ(u·c) over the constant lines = s·b, and every edge there has u > 0."""
     around = pairs(target, ticket.base.precisions)
     for index, (layer, pair) in enumerate(zip(target.layers, around, strict=True)):
-        for output, bias in enumerate(effective_bias(layer)):
+        for output, bias in enumerate(layer.offsets()):
             edges = [edge for edge in edges_of(ticket, index, output) if edge[0] >= layer.inputs]
             assert all(u > 0 for _, u, _, _ in edges)
             total = sum(v * max(0, u * pair.constants[column - layer.inputs]) for column, u, v, _ in edges)
@@ -232,7 +232,7 @@ def naive_blocks(target, seed, precisions):
     around = pairs(target, precisions)
     for index, (layer, pair, (low, high)) in enumerate(zip(target.layers, around, boxes(target), strict=True)):
         lines, bits = len(pair.constants), precisions[index]
-        digits = [naive_digits(bias, layer.precision_bits, lines) for bias in effective_bias(layer)]
+        digits = [naive_digits(bias, layer.precision_bits, lines) for bias in layer.offsets()]
         rows = [
             row[: layer.inputs] + more for row, more in zip(layer.weights.to_dense().tolist(), digits, strict=True)
         ]

@@ -11,16 +11,33 @@ every position (docs/convolutions.md).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from typing import Any
 
+import msgspec
 import numpy as np
 
 from certify.errors import InputError
+from certify.network.elementwise import shrunk
 from certify.network.matrix import Matrix
+from certify.network.operators.form import (
+    Around,
+    Given,
+    Length,
+    LinearForm,
+    Two,
+    read_window,
+    write_kernel,
+    write_window,
+)
 from certify.network.operators.operator import Interval, Linear, Shape, Tensor, column
-from certify.network.operators.window import Window
+from certify.network.operators.window import UNPADDED, Window
 from certify.network.steps import Step
+
+PATCH_ELEMENTS = 2**22
+"""What is laid out at once of all that the kernels read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +66,10 @@ class Convolution(Linear):
     name: str = ""
     sources: tuple[int, ...] = ()
 
+    def __post_init__(self) -> None:
+        assert (self.weights.shape[1] - len(self.constants)) % self.taps == 0
+        assert self.outputs % self.groups == 0
+
     @property
     def taps(self) -> int:
         """How many positions the kernel reads."""
@@ -64,18 +85,36 @@ class Convolution(Linear):
 
     def accumulate(self, values: Sequence[Tensor]) -> Tensor:
         """Return int[batch, positions, positions, outputs]."""
-        views = list(self.window.views(self.window.pad(values[0])))
-        if values[0].dtype == object:
-            return self._accumulate_exactly(views)
-        dtype, channels = values[0].dtype, self.channels
-        batch, rows, columns, _ = views[0].shape
-        kernels = self.by_tap().to_dense().reshape(self.groups, -1, self.taps, channels).astype(dtype)
-        total = np.zeros((self.groups, batch * rows * columns, self.outputs // self.groups), dtype=dtype)
-        for tap, view in enumerate(views):
-            patches = view.reshape(-1, self.groups, channels).swapaxes(0, 1)
-            total += patches @ kernels[:, :, tap].swapaxes(1, 2)
-        flat = total.swapaxes(0, 1).reshape(batch, rows, columns, self.outputs)
-        return flat + np.array(self.offsets(), dtype=dtype)
+        padded = self.window.pad(values[0])
+        if padded.dtype == object:
+            return self._accumulate_exactly(list(self.window.views(padded)))
+        offsets = np.array(self.offsets(), dtype=padded.dtype)
+        parts = [self._accumulate_part(padded[points]) for points in self._parts(padded)]
+        found: Tensor = np.concatenate(parts) + offsets
+        return found
+
+    def _parts(self, padded: Tensor) -> Iterator[slice]:
+        """Yield the points of a batch in parts whose patches are not too many at once."""
+        rows, columns = self.window.positions_inside(padded.shape[1:3])
+        most = max(1, PATCH_ELEMENTS // (rows * columns * self.groups * self.taps * self.channels))
+        return (slice(first, first + most) for first in range(0, max(1, len(padded)), most))
+
+    def _accumulate_part(self, padded: Tensor) -> Tensor:
+        views = list(self.window.views(padded))
+        shape, channels = views[0].shape[:3], self.channels
+        # By group: (outputs of the group, taps, channels).
+        kernels = self.by_tap().to_dense().reshape(self.groups, -1, self.taps, channels).astype(padded.dtype)
+        if self.groups == 1:
+            flat = np.concatenate(views, axis=-1).reshape(-1, self.taps * channels)
+            found: Tensor = flat @ kernels[0].reshape(self.outputs, -1).T
+            return found.reshape(*shape, self.outputs)
+        split = [view.reshape(*shape, self.groups, channels) for view in views]
+        if channels == 1:
+            found = reduce(np.add, (view * kernels[:, :, tap, 0] for tap, view in enumerate(split)))
+            return found.reshape(*shape, self.outputs)
+        patches = np.stack(split, axis=-2).reshape(-1, self.groups, self.taps * channels).swapaxes(0, 1)
+        found = patches @ kernels.reshape(self.groups, -1, self.taps * channels).swapaxes(1, 2)
+        return found.swapaxes(0, 1).reshape(*shape, self.outputs)
 
     def _accumulate_exactly(self, views: Sequence[Tensor]) -> Tensor:
         """Go through the stored weights, and add up whole planes of Python integers."""
@@ -100,12 +139,51 @@ class Convolution(Linear):
 
     def channel_bounds(self, read: Interval) -> tuple[list[int], list[int]]:
         """Return the least and greatest value of every channel of the input, padding included."""
-        around = [0] if self.window.padded else []
-        low = [min([*set(read.low[..., c].flat), *around]) for c in range(read.low.shape[2])]
-        high = [max([*set(read.high[..., c].flat), *around]) for c in range(read.high.shape[2])]
-        return low, high
+        channels = self.groups * self.channels
+        low, high = (
+            np.broadcast_to(end, (*end.shape[:2], channels)) for end in (shrunk(read.low), shrunk(read.high))
+        )
+        least, greatest = low.min(axis=(0, 1)).tolist(), high.max(axis=(0, 1)).tolist()
+        if self.window.padded:
+            return [min(value, 0) for value in least], [max(value, 0) for value in greatest]
+        return least, greatest
 
     def multiplications(self, shapes: Sequence[Shape]) -> int:
         """Return one for every stored weight at every position."""
         rows, columns, _ = self.shape(shapes)
         return rows * columns * self.weights.entries
+
+    def write(self) -> dict[str, Any]:
+        """Return the fields of `ConvolutionForm`."""
+        groups = {} if self.groups == 1 else {"groups": self.groups}
+        return {"op": "conv2d"} | write_window(self.window, (1, 1)) | groups | write_kernel(self)
+
+
+class ConvolutionForm(LinearForm, tag="conv2d", kw_only=True):
+    """A convolution in JSON."""
+
+    kernel: Two
+    stride: Two | msgspec.UnsetType = msgspec.UNSET
+    dilation: Two = (1, 1)
+    padding: tuple[Around, Around] = UNPADDED
+    groups: Length = 1
+
+    def read(self, given: Given) -> Convolution:
+        """Return the operator.
+
+        Raises:
+            InputError: it reads no plane, its groups do not divide the channels of input or output, or as
+                `read_window` and `LinearForm.read_kernel`.
+        """
+        window = read_window(self, given, (1, 1))
+        channels = given.shapes[0][2]
+        if channels % self.groups:
+            raise InputError(
+                f"expected a divisor of {channels} channels, found {self.groups}", f"{given.place}.groups"
+            )
+        width = window.taps * (channels // self.groups)
+        weights, bias, constants = self.read_kernel(width, "tap and channel of a group", given.place)
+        if weights.shape[0] % self.groups:
+            problem = f"expected a divisor of {weights.shape[0]} outputs, found {self.groups}"
+            raise InputError(problem, f"{given.place}.groups")
+        return Convolution(weights, self.precision_bits, bias, window, self.groups, constants)

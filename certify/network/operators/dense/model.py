@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from certify.errors import InputError
 from certify.network.matrix import Matrix
+from certify.network.operators.form import Given, LinearForm, write_kernel
 from certify.network.operators.operator import Interval, Linear, Shape, Tensor, column
 from certify.network.steps import Step
 
@@ -64,7 +66,8 @@ class Dense(Linear):
         if flat.dtype == object:
             return self._accumulate_exactly(flat)
         kernel = self.weights.to_dense()[:, : self.inputs].astype(flat.dtype)
-        return flat @ kernel.T + np.array(self.offsets(), dtype=flat.dtype)
+        found: Tensor = flat @ kernel.T + np.array(self.offsets(), dtype=flat.dtype)
+        return found
 
     def _accumulate_exactly(self, flat: Tensor) -> Tensor:
         found = np.zeros((len(flat), self.outputs), dtype=object)
@@ -82,6 +85,23 @@ class Dense(Linear):
         )
         return Interval(column(low), column(high)), largest
 
-    def multiplications(self, shapes: Sequence[Shape]) -> int:
+    def multiplications(self, shapes: Sequence[Shape]) -> int:  # noqa: ARG002 - the weights say it
         """Return one for every stored weight."""
         return self.weights.entries
+
+    def write(self) -> dict[str, Any]:
+        """Return the fields of `DenseForm`."""
+        return {"op": "dense"} | write_kernel(self)
+
+
+class DenseForm(LinearForm, tag="dense"):
+    """A dense layer in JSON."""
+
+    def read(self, given: Given) -> Dense:
+        """Return the operator.
+
+        Raises:
+            InputError: as `LinearForm.read_kernel`.
+        """
+        weights, bias, constants = self.read_kernel(math.prod(given.shapes[0]), "input", given.place)
+        return Dense(weights, self.precision_bits, bias, constants)

@@ -10,12 +10,15 @@ import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from certify.errors import InputError
+from certify.network.elementwise import magnitude
 from certify.network.operators.operator import Interval, Operator, Shape, Tensor, surround
 from certify.network.steps import Step
+from certify.network.tensors import write_integers
 
 
 class Moving(Operator):
@@ -29,9 +32,9 @@ class Moving(Operator):
         """Return the same bounds in other places."""
         low = self.accumulate([read.low[np.newaxis] for read in inputs])[0]
         high = self.accumulate([read.high[np.newaxis] for read in inputs])[0]
-        return Interval(low, high), max(abs(value) for end in (low, high) for value in (*end.flat, 0))
+        return Interval(low, high), magnitude(low, high)
 
-    def multiplications(self, shapes: Sequence[Shape]) -> int:
+    def multiplications(self, shapes: Sequence[Shape]) -> int:  # noqa: ARG002 - there are none
         """Return 0."""
         return 0
 
@@ -61,6 +64,10 @@ class Reshape(Moving):
         """Return any[batch, *shape]."""
         return values[0].reshape(len(values[0]), *self.to)
 
+    def write(self) -> dict[str, Any]:
+        """Return the fields of `ReshapeForm`."""
+        return {"op": "reshape", "shape": list(self.to)}
+
 
 @dataclass(frozen=True)
 class Transpose(Moving):
@@ -86,6 +93,10 @@ class Transpose(Moving):
     def accumulate(self, values: Sequence[Tensor]) -> Tensor:
         """Return any[batch, …]."""
         return values[0].transpose(0, *(axis + 1 for axis in self.axes))
+
+    def write(self) -> dict[str, Any]:
+        """Return the fields of `TransposeForm`."""
+        return {"op": "transpose", "axes": list(self.axes)}
 
 
 @dataclass(frozen=True)
@@ -114,6 +125,11 @@ class Pad(Moving):
     def accumulate(self, values: Sequence[Tensor]) -> Tensor:
         """Return any[batch, …]."""
         return surround(values[0], [(0, 0), *self.around], self.value)
+
+    def write(self) -> dict[str, Any]:
+        """Return the fields of `PadForm`."""
+        value = {"value": self.value} if self.value else {}
+        return {"op": "pad", "padding": [list(around) for around in self.around]} | value
 
 
 @dataclass(frozen=True)
@@ -148,6 +164,11 @@ class Slice(Moving):
         spans = zip(self.begin, self.end, self.step, strict=True)
         return values[0][(slice(None), *(slice(*span) for span in spans))]
 
+    def write(self) -> dict[str, Any]:
+        """Return the fields of `SliceForm`."""
+        step = {} if set(self.step) == {1} else {"step": list(self.step)}
+        return {"op": "slice", "begin": list(self.begin), "end": list(self.end)} | step
+
 
 @dataclass(frozen=True)
 class Concatenate(Moving):
@@ -180,12 +201,16 @@ class Concatenate(Moving):
         """Return any[batch, …]."""
         return np.concatenate(values, axis=self.axis + 1)
 
+    def write(self) -> dict[str, Any]:
+        """Return the fields of `ConcatenateForm`."""
+        return {"op": "concatenate", "axis": self.axis}
+
 
 @dataclass(frozen=True)
 class Gather(Moving):
-    """Elements by their places, in any order, as often as wanted: what every regular pattern is made of.
+    """Elements by their places, in any order, as often as wanted: any regular pattern is made of these.
 
-    The patches that a group convolution reads, one for every position and every element of its group, are gathered so.
+    The patches that a group convolution reads, for every position and every element of its group, are gathered so.
 
     Attributes:
         indices: the row-major place of each element of the result in the input, or -1 for a 0.
@@ -213,3 +238,7 @@ class Gather(Moving):
         flat = values[0].reshape(len(values[0]), -1)
         padded = np.concatenate([flat, np.zeros((len(flat), 1), dtype=flat.dtype)], axis=1)
         return padded[:, np.array(self.indices, dtype=np.int64)].reshape(len(flat), *self.to)
+
+    def write(self) -> dict[str, Any]:
+        """Return the fields of `GatherForm`."""
+        return {"op": "gather", "indices": write_integers(self.indices), "shape": list(self.to)}

@@ -5,12 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from certify.errors import InputError
+from certify.network.elementwise import magnitude
+from certify.network.operators.form import Given, LayerForm, TwoInputs
 from certify.network.operators.operator import Interval, Operator, Shape, Tensor
 from certify.network.steps import Step
+
+MAX_BITS = 2**16
+"""Of a product's precision: each product of products may have twice as many, and n of them 2^n times."""
 
 
 @dataclass(frozen=True)
@@ -36,20 +42,38 @@ class Product(Operator):
 
     def precision(self, bits: Sequence[int]) -> int:
         """Return the sum of both inputs' precision bits."""
+        if abs(sum(bits)) > MAX_BITS:
+            raise InputError(f"expected precision bits of {MAX_BITS} at most, found {sum(bits)}")
         return sum(bits)
 
     def accumulate(self, values: Sequence[Tensor]) -> Tensor:
         """Return int[batch, ..., n, m]."""
-        return np.matmul(values[0], values[1])
+        found: Tensor = np.matmul(values[0], values[1])
+        return found
 
     def reach(self, inputs: Sequence[Interval]) -> tuple[Interval, int]:
         """Return the sums of the bounds of all products."""
         left, right = ([end[..., np.newaxis] for end in (read.low, read.high)] for read in inputs)
         ends = [a * np.moveaxis(b, -1, -3) for a in left for b in right]
         low, high = np.minimum.reduce(ends), np.maximum.reduce(ends)
-        largest = int(np.maximum(np.abs(low), np.abs(high)).sum(axis=-2).max())
+        sums = np.maximum(np.abs(low), np.abs(high)).sum(axis=-2)
+        largest = magnitude(sums, *(end for read in inputs for end in (read.low, read.high)))
         return Interval(low.sum(axis=-2), high.sum(axis=-2)), largest
 
     def multiplications(self, shapes: Sequence[Shape]) -> int:
         """Return n · k · m for every product."""
         return math.prod(self.shape(shapes)) * shapes[0][-1]
+
+    def write(self) -> dict[str, Any]:
+        """Return the fields of `ProductForm`."""
+        return {"op": "matmul"}
+
+
+class ProductForm(LayerForm, tag="matmul", kw_only=True):
+    """A matrix product in JSON."""
+
+    inputs: TwoInputs
+
+    def read(self, given: Given) -> Product:
+        """Return the operator."""
+        return Product(given.sources)

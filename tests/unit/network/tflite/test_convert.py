@@ -180,6 +180,12 @@ def test_an_activation_of_its_own_is_a_clamp() -> None:
     assert first.steps[1:] == (Clamp(-128, 127), Clamp(-128, -104), Offset(128))
 
 
+def test_an_activation_before_all_layers_is_a_layer_of_its_own() -> None:
+    ends = [Tensor(name, (1, 3), "INT8", (0.5,), (4,)) for name in "ab"]
+    network = read_tflite(Model((ends[0],), ()).then("RELU", ends[1]).pack(), "single").network
+    assert [evaluate(network, (x, 0, x)) for x in (-132, -1, 0, 123)] == [(4, 4, 4)] * 3 + [(127, 4, 127)]
+
+
 @pytest.mark.parametrize("operator", ["SQUEEZE", "EXPAND_DIMS"])
 def test_trivial_changes_of_shape(operator: str) -> None:
     model = chain(TWO[:1])
@@ -207,7 +213,7 @@ def _then(operator: str, **fields: Any) -> Model:
 
 
 def _branch() -> Model:
-    model = chain(TWO)
+    model = chain([TWO[0], Layer([[100, 127, 3]], (0.25,), None, 0.5, 3)])
     return model.with_operator(1, inputs=(INPUT, *model.operators[1].inputs[1:]))
 
 
@@ -269,7 +275,11 @@ REFUSED: dict[str, tuple[Any, str, str]] = {
         "tensor 'bias0'",
         "as many scales as the weights, 1, found 2",
     ),
-    "a factor that rounds to 0": (lambda: one(output_scale=1e9), "tensor 'layer0'", "at least 2^-32"),
+    "a factor of 0": (
+        lambda: one(bias=None, scales=(1e-40,), output_scale=3e38),
+        "tensor 'layer0'",
+        "positive factor",
+    ),
     "a factor that is too large": (lambda: one(bias=None, output_scale=1e-12), "tensor 'layer0'", "below 2^30"),
     "a factor that overflows": (
         lambda: one(bias=None, scales=(3e38,), output_scale=1e-38),
@@ -316,7 +326,7 @@ REFUSED: dict[str, tuple[Any, str, str]] = {
         "a buffer below 5, found 99",
     ),
     # Operators.
-    "an operator that is not read": (lambda: _then("ADD"), "operator 1 ADD", "found ADD"),
+    "an operator that is not read": (lambda: _then("MUL"), "operator 1 MUL", "found MUL"),
     "a custom operator": (lambda: _then("CUSTOM"), "operator 1 CUSTOM 'Mystery'", "found CUSTOM"),
     "tanh, fused": (lambda: one(activation="TANH"), "operator 0 FULLY_CONNECTED, tensor 'layer0'", "found TANH"),
     "sign bit, fused": (lambda: one(activation="SIGN_BIT"), "tensor 'layer0'", "found SIGN_BIT"),
@@ -362,13 +372,17 @@ REFUSED: dict[str, tuple[Any, str, str]] = {
         "from 0 to 3, found 77",
     ),
     "65 operands": (lambda: one().with_operator(0, inputs=(0,) * 65), "operator 0 FULLY_CONNECTED", "at most 64"),
-    "a branch": (_branch, "operator 1 FULLY_CONNECTED", "next operator reads tensor 'layer0'"),
+    "a branch that leads nowhere": (_branch, "tensor 'layer0'", "expected the operators to end at tensor 'layer1'"),
     "a tensor written twice": (
         lambda: chain(TWO).with_operator(1, outputs=(OUTPUT,)),
         "operator 1 FULLY_CONNECTED, tensor 'layer0'",
         "nothing else fills",
     ),
-    "quantize in the middle": (lambda: _then("QUANTIZE"), "operator 1 QUANTIZE", "only of the model's input"),
+    "quantize of a tensor that nothing wrote": (
+        lambda: between(one()).with_operator(0, inputs=(OUTPUT,)),
+        "operator 0 QUANTIZE, tensor 'layer0'",
+        "QUANTIZE of the model's input, or of an activation",
+    ),
     "quantize of another shape": (
         lambda: between(one()).with_tensor(INPUT, shape=(3, 1)),
         "operator 0 QUANTIZE, tensor 'input'",
@@ -380,16 +394,9 @@ REFUSED: dict[str, tuple[Any, str, str]] = {
         "expected FLOAT32 or UINT8, found INT16",
     ),
     "a layer after the end": (
-        lambda: _then("LOGISTIC").then("RELU", Tensor("more", (1, 2))),
-        "operator 2 RELU",
-        "nothing but RESHAPE after LOGISTIC",
-    ),
-    "an activation before all layers": (
-        lambda: Model(
-            (Tensor("a", (1, 3), "INT8", (0.1,), (0,)), Tensor("b", (1, 3), "INT8", (0.1,), (0,))), ()
-        ).then("RELU", Tensor("c", (1, 3), "INT8", (0.1,), (0,))),
-        "operator 0 RELU, tensor 'c'",
-        "FULLY_CONNECTED before it",
+        lambda: _then("SOFTMAX").then("RELU", Tensor("more", (1, 2))),
+        "operator 1 SOFTMAX, tensor 'after'",
+        "expected SOFTMAX at the end, followed by nothing but DEQUANTIZE, LOGISTIC, SOFTMAX, RESHAPE",
     ),
     "an activation that requantizes": (
         lambda: _then("RELU", scales=(0.5,)),
@@ -425,7 +432,7 @@ REFUSED: dict[str, tuple[Any, str, str]] = {
         "written before",
     ),
     # The model.
-    "no layer": (lambda: replace(one(), operators=(), outputs=(INPUT,)), "", "at least one operator FULLY_CONNECTED"),
+    "no layer": (lambda: replace(one(), operators=(), outputs=(INPUT,)), "", "at least one operator that computes"),
     "an end that is not the output": (
         lambda: replace(one(), outputs=(INPUT,)),
         "tensor 'layer0'",
@@ -466,7 +473,7 @@ def test_names_that_are_not_text_stay_in_one_line() -> None:
 
 def test_a_refusal_lists_what_is_read() -> None:
     with pytest.raises(InputError, match=", ".join(SUPPORTED_OPERATORS)):
-        read_tflite(_then("ADD").pack(), "single")
+        read_tflite(_then("MUL").pack(), "single")
 
 
 def test_a_tflite_file_says_so() -> None:

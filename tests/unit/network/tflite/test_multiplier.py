@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from certify.errors import InputError
-from certify.network.rounding import RULES, Rule
+from certify.network.rounding import RULES, Rule, multiply_q31
 from certify.network.tflite.multiplier import activation_range, factors, quantize_multiplier
 
 SCALES = np.array([0.1, 0.3], dtype=np.float32)
@@ -40,15 +40,22 @@ def test_a_factor_as_multiplier_and_shift(factor: float, multiplier: int, shift:
         (-0.5, "single"),
         (math.nan, "double"),
         (math.inf, "double"),
-        (2.0**-32 * (1 - 2.0**-31), "single"),
         (2.0**30, "double"),
         (256.0, "float32"),
     ],
-    ids=["zero", "negative", "nan", "infinite", "rounds to 0", "too large", "too large for XNNPACK"],
+    ids=["zero", "negative", "nan", "infinite", "too large", "too large for XNNPACK"],
 )
 def test_a_factor_that_is_refused(factor: float, rule: Rule) -> None:
     with pytest.raises(InputError, match="expected a "):
         quantize_multiplier(factor, rule)
+
+
+@pytest.mark.parametrize("factor", [2.0**-32 * (1 - 2.0**-31), 1e-30, 5e-324])
+def test_a_factor_that_makes_0_of_every_int32(factor: float) -> None:
+    for rule in RULES:
+        pair = quantize_multiplier(factor, rule)
+        for value in (-(2**31), -1, 0, 1, 2**30, 2**31 - 1):
+            assert multiply_q31(value, *pair, rule) == 0
 
 
 def test_a_factor_just_below_the_least_carries_into_it() -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from certify.errors import InputError
-from certify.network.tflite.model import PackOptions, SliceOptions, Tensor
+from certify.network.tflite.model import Tensor
+from certify.network.tflite.options import PackOptions, SliceOptions
 from certify.network.tflite.shapes import Folded, pack, read_constant, reshape_target, strided_slice
 
 
@@ -116,7 +117,7 @@ def test_scalars_are_packed() -> None:
 )
 def test_what_is_not_packed(operands: list[Folded], axis: int) -> None:
     with pytest.raises(InputError):
-        pack(operands, PackOptions(axis))
+        pack(operands, PackOptions(axis=axis))
 
 
 @pytest.mark.parametrize(
