@@ -74,11 +74,6 @@ def check_precisions(target: Network, precisions: Sequence[Precision]) -> None:
             raise InputError(problem, f"layers[{index}].precision_bits")
 
 
-def effective_bias(layer: Linear) -> tuple[int, ...]:
-    """Return int[outputs]: each bias and all that the layer's constants add to it."""
-    return layer.offsets()
-
-
 def radix_bits(precision_bits: int) -> int:
     """Return log2 R of the bias digits of a layer of these precision bits."""
     return max(precision_bits, 1)

@@ -164,7 +164,7 @@ def _bias_digits(index: int, layer: Dense, pair: Fit, first: Int64Array, divisor
     lines = _lines(layer.inputs, constants, first)
     digits = np.zeros((layer.outputs, len(constants)), dtype=object)
     carried = [constants[line] * divisor for line in lines]
-    for output, bias in enumerate(effective_bias(layer)):
+    for output, bias in enumerate(layer.offsets()):
         if bias:
             total = bias << (pair.input_bits + pair.weight_bits)
             _check_given(f"layers[{index}].bias[{output}]", f"base.layers[{2 * index}]", total, constants, carried)

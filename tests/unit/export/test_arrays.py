@@ -96,18 +96,18 @@ def test_the_pieces_do_not_matter(form, monkeypatch):
 
 
 @pytest.mark.parametrize("form", ["npz", "safetensors"])
-def test_what_is_claimed_of_it_is_read_back(form):
+@pytest.mark.parametrize("target", [dense_target(), TARGET], ids=["dense", "graph"])
+def test_what_is_claimed_of_it_is_read_back(form, target):
     """The ticket as a network is the layout with which the file says what its base and its masks are."""
-    target = dense_target()
     base, masks = random_ticket(target)
     ticket = prune(target, base, masks)
     layout = File("ticket.json", network_file(ticket))
     source = BaseFiles((File(f"t.{form}", container(form, target, base, masks)),), layout, None, base.seed)
     claimed = read_base(source, target)
     kept = read_masks(source, claimed.network, ())
-    assert [mask.columns.tolist() for mask in kept] == [mask.columns.tolist() for mask in masks]
+    assert [mask.columns.tolist() for mask in kept] == [layer.weights.columns.tolist() for layer in ticket.linear]
     again = pruned(claimed.network, kept)
-    for layer, expected in zip(again.layers, ticket.layers, strict=True):
+    for layer, expected in zip(again.linear, ticket.linear, strict=True):
         assert layer.weights.to_dense().tolist() == expected.weights.to_dense().tolist()
         assert (layer.bias, layer.constants, layer.steps) == (expected.bias, expected.constants, expected.steps)
 
