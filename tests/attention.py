@@ -1,4 +1,4 @@
-"""A small int8 attention block, and a convolution over a group of rotations and flips: targets with shared weights."""
+"""Targets with shared weights: a small int8 attention block, and a convolution over a group of rotations and flips."""
 
 from __future__ import annotations
 

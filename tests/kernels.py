@@ -1,7 +1,7 @@
 """Convolutions and graphs by hand: targets, tickets without any search, and convolutions unrolled to dense layers.
 
-`plain_ticket` is to graphs what `mutants.plain_ticket` is to chains: a unit of weight 1 and one of weight -1 for every
-channel of every group, and one on a constant line for the biases.
+`plain_ticket` is to graphs what `mutants.plain_ticket` is to chains: a unit of weight 1 and one of weight -1 for
+every channel of every group, and one on a constant line for the biases.
 """
 
 from __future__ import annotations

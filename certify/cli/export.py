@@ -19,6 +19,7 @@ from certify.certificate.equivalence import Equivalence
 from certify.certificate.storage import read_capped, replacing
 from certify.cli.blame import about
 from certify.cli.output import FILE, Output, failed
+from certify.cli.precisions import PrecisionBits, precision_option
 from certify.cli.streams import write
 from certify.cli.targets import check_output, rule_option
 from certify.errors import CertifyError, InputError, printable
@@ -47,7 +48,7 @@ class Choices:
 
     seed: str | None
     width: int | None
-    precision: int | None
+    precision: PrecisionBits | None
     rule: Rule | None
 
 
@@ -137,7 +138,7 @@ class Source:
 @click.option("-o", "--output", "out", type=FILE, help="Where to write; text goes to standard output without it.")
 @click.option("--seed", help="For a TARGET: of the random base network; 0 unless you say otherwise.")
 @click.option("--width", type=click.IntRange(1, 1 << 20), help="For a TARGET: units in every input's block.")
-@click.option("--precision", type=click.IntRange(0, 30), help="For a TARGET: bits of the base network's weights.")
+@precision_option
 @rule_option
 def command(
     source: Path,
@@ -147,7 +148,7 @@ def command(
     out: Path | None,
     seed: str | None,
     width: int | None,
-    precision: int | None,
+    precision: PrecisionBits | None,
     rule: Rule | None,
 ) -> None:
     """Write a network, a ticket or what a proof consists of in a form that other programs read (docs/export.md).

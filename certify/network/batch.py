@@ -7,6 +7,7 @@ below 2^62 run in int64; anything wider is refused.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -60,9 +61,13 @@ class Batch:
 
     def run(self, points: Int64Array) -> Int64Array:
         """Return int64[batch, outputs] of int64[batch, features], points inside the box."""
-        outputs: list[Int64Array] = []
-        self.walk(points, lambda _, values: outputs.append(values))
-        return outputs[-1].reshape(len(points), -1)
+        last = [np.empty(0, dtype=np.int64)]
+
+        def keep(_: int, values: Int64Array) -> None:
+            last[0] = values
+
+        self.walk(points, keep)
+        return last[0].reshape(len(points), math.prod(last[0].shape[1:]))
 
     def walk(self, points: Int64Array, visit: Callable[[int, Int64Array], None]) -> None:
         """Tell `visit` what every layer, by its index, gives: int64[batch, *shape]."""

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import pytest
 import vnnlib
-from exported import points, run
+from exported import points, run, small_target
 from program import TINY, certificate, issued, signing_key, target_bytes
 
 from certify.base.prune import prune
@@ -18,6 +18,7 @@ from certify.export import arrays
 from certify.network.evaluate import evaluate
 from certify.network.reader import read_network
 from certify.network.target import read_target
+from certify.network.writer import write_network
 
 ALICE = signing_key(1)
 TARGETS = Path(__file__).parents[2] / "certificates" / "targets"
@@ -106,6 +107,15 @@ def test_a_ticket_that_is_audited_from_its_arrays(prepared, form):
     assert ran.out.startswith(f"proved: one.json equals t.{form}, pruned, on all 5^2 input points")
 
 
+def test_a_ticket_of_convolutions_that_is_audited_from_its_arrays(certify):
+    certify.write("small.json", write_network(small_target()))
+    for name, of in (("t.npz", "npz"), ("ticket.json", "network")):
+        assert certify("export", "small.json", "--format", of, "-o", name).code == 0
+    ran = certify("audit", "--target", "small.json", "--base", "t.npz", "--layout", "ticket.json", "--seed", "0")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("proved: small.json equals t.npz, pruned, on all 16^24 input points")
+
+
 def test_a_ticket_that_is_audited_from_its_networks(prepared):
     for part in ("base", "ticket"):
         assert prepared("export", "c.json", "--format", "network", "--of", part, "-o", f"{part}.json").code == 0
@@ -123,9 +133,11 @@ def test_network_on_standard_output(prepared):
 
 
 def test_choices_for_a_target(prepared):
-    ran = prepared("export", "tiny.json", "--format", "network", "--seed", "two", "--precision", "3", "--width", "60")
+    ran = prepared(
+        "export", "tiny.json", "--format", "network", "--seed", "two", "--precision", "3,4", "--width", "60"
+    )
     found = read_network(ran.out.encode())
-    assert [layer.precision_bits for layer in found.layers] == [3] * 4
+    assert [layer.precision_bits for layer in found.layers] == [3, 3, 4, 4]
     assert found.layers[0].outputs % 60 == 0
 
 

@@ -181,10 +181,10 @@ def _levels(builder: Builder, node: Node) -> tuple[Levels, int]:
     expect_inputs(node, 4, 4)
     _, _, zero_point, width = node.inputs
     bits = scalar(builder.constant(width).array, width)
-    if bits != int(bits) or not 1 <= bits <= MAX_WEIGHT_BITS:
+    if not (1 <= bits <= MAX_WEIGHT_BITS and bits == int(bits)):
         raise InputError(f"expected 1 to {MAX_WEIGHT_BITS} bits, found {bits}", tensor_place(width))
     offset = scalar(builder.constant(zero_point).array, zero_point)
-    if offset != int(offset) or abs(offset) > 2**MAX_WEIGHT_BITS:
+    if not (abs(offset) <= 2**MAX_WEIGHT_BITS and offset == int(offset)):
         raise InputError(f"expected an integer of {MAX_WEIGHT_BITS} bits, found {offset}", tensor_place(zero_point))
     mode = attribute(node, "rounding_mode", str, "ROUND").upper()
     if mode not in ROUNDINGS:

@@ -150,15 +150,21 @@ class Call:
             raise InputError(f"{problem}, found {found.scale} and {found.zero_point}", self.target.shown)
         return found
 
-    def apply(self, index: int, steps: Sequence[Step]) -> None:
-        """Write what steps make of every q of an operand: of the layer before, where nothing else reads that."""
+    def apply(self, index: int, steps: Sequence[Step], *, rename: bool = True) -> None:
+        """Write what steps make of every q of an operand: of the layer before, where nothing else reads that.
+
+        Args:
+            index: the operand.
+            steps: from its q to the written tensor's.
+            rename: whether the layer before is named after the written tensor from now on.
+        """
         value, written = self.value(index), self.result()
-        same = self.state.tensors.get(value.node, [])
+        same, name = self.state.tensors.get(value.node, []), self.target.name
         alone = all(self.state.readers[tensor] == 1 and tensor != self.state.model.output for tensor in same)
-        if alone and self.state.graph.extend(value.node, steps, written.zero_point):
+        if alone and self.state.graph.extend(value.node, steps, written.zero_point, name if rename else None):
             self._write(value.node, written)
             return
-        shape, name = value.shape, self.target.name
+        shape = value.shape
         self.compute([(value, shape)], shape, lambda: Reshape(shape, tuple(steps), name), reads="stored")
 
     def compute(

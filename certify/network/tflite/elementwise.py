@@ -45,7 +45,7 @@ def read_relu(call: Call) -> None:
     value = call.value(source)
     expect_shape(call.target, value.tensor.shape)
     call.same_result(value.activation)
-    call.apply(source, (clamp(call.operator.name, value.activation, "single"),))
+    call.apply(source, (clamp(call.operator.name, value.activation, "single"),), rename=False)
 
 
 def read_quantize(call: Call) -> None:

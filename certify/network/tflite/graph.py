@@ -85,14 +85,17 @@ class Graph:
             self._reshaped[node, shape] = self.add(moved)
         return self._reshaped[node, shape]
 
-    def extend(self, node: int, steps: Sequence[Step], zero_point: int) -> bool:
-        """Add steps on q to a node that computes, which then gives another zero point; tell whether it does."""
+    def extend(self, node: int, steps: Sequence[Step], zero_point: int, name: str | None) -> bool:
+        """Add steps on q to a node that computes, which then gives another tensor; tell whether it does."""
         if node == INPUT or self._nodes[node].reads is None:
             return False
         before = self._nodes[node].build
-        self._nodes[node] = replace(
-            self._nodes[node], build=lambda zero: _stepped(before(zero), *steps), zero_point=zero_point
-        )
+
+        def build(zero: int) -> Operator:
+            layer = _stepped(before(zero), *steps)
+            return layer if name is None else replace(layer, name=name)  # type: ignore[type-var]
+
+        self._nodes[node] = replace(self._nodes[node], build=build, zero_point=zero_point)
         return True
 
     def layers(self, output: int) -> tuple[tuple[Operator, ...], dict[int, float]]:

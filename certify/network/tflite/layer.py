@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 import numpy as np
@@ -23,6 +23,7 @@ from certify.network.tflite.operands import Activation, constant_data, constant_
 
 Pair: TypeAlias = tuple[int, int]
 """A factor as multiplier · 2^-31 · 2^-shift."""
+Kernel: TypeAlias = Literal["dense", "convolution", "grouped convolution"]
 
 WEIGHT_BITS = 7
 _ONE: Pair = (1 << 30, -1)
@@ -53,7 +54,7 @@ def accumulation(
     activation: str,
     rule: Rule,
     *,
-    dense: bool = False,
+    kernel: Kernel,
     constant: NDArray[np.bool_] | None = None,
 ) -> Accumulation:
     """Return bias and steps of one operator.
@@ -65,7 +66,7 @@ def accumulation(
         output: the activation that it writes.
         activation: the fused activation function.
         rule: see `read_tflite`.
-        dense: whether the kernel is that of FULLY_CONNECTED.
+        kernel: which of TFLite's kernels computes it.
         constant: bool[channels], the channels whose accumulator is their bias, if they are to be simplified.
 
     Raises:
@@ -73,18 +74,18 @@ def accumulation(
     """
     dimension, rows = channels
     scales = constant_scales(constants[0], rows, dimension)
-    pairs = multipliers(factors(source.scale, scales, output.scale, rule, dense=dense), output, rule)
+    pairs = multipliers(factors(source.scale, scales, output.scale, rule, dense=kernel == "dense"), output, rule)
     bounds = clamp(activation, output, rule)
     bias = _bias(constants[1], source, scales, output, rows) if len(constants) > 1 else (0,) * rows
     if constant is not None and constant.any():
-        bias, pairs = _folded(bias, pairs * (rows // len(pairs)), constant, rule)
+        bias, pairs = _folded(bias, pairs * (rows // len(pairs)), constant, rule, kernel)
     factor = max(math.ldexp(multiplier, -Q31_BITS - shift) for multiplier, shift in pairs)
-    requantized = requantize(pairs, output.zero_point, rule, dense=dense)
+    requantized = requantize(pairs, output.zero_point, rule, kernel)
     return Accumulation(bias, (*requantized, bounds), factor)
 
 
 def _folded(
-    bias: tuple[int, ...], pairs: list[Pair], constant: NDArray[np.bool_], rule: Rule
+    bias: tuple[int, ...], pairs: list[Pair], constant: NDArray[np.bool_], rule: Rule, kernel: Kernel
 ) -> tuple[tuple[int, ...], list[Pair]]:
     """Return biases and factors where channels without weights have what becomes of their bias, times 1.
 
@@ -92,7 +93,7 @@ def _folded(
     """
     folded, own = list(bias), list(pairs)
     for channel in np.flatnonzero(constant).tolist():
-        folded[channel] = apply_steps(requantize([pairs[channel]], 0, rule, dense=False), bias[channel])
+        folded[channel] = apply_steps(requantize([pairs[channel]], 0, rule, kernel), bias[channel])
         own[channel] = _ONE
     return tuple(folded), own
 
@@ -152,14 +153,15 @@ def multipliers(products: Sequence[float], output: Activation, rule: Rule) -> li
         raise InputError(error.problem, output.tensor.shown) from None
 
 
-def requantize(pairs: Sequence[Pair], zero_point: int, rule: Rule, *, dense: bool) -> tuple[Step, ...]:
+def requantize(pairs: Sequence[Pair], zero_point: int, rule: Rule, kernel: Kernel) -> tuple[Step, ...]:
     """Return the multiplication by factors, one for all outputs or one for each, to q.
 
-    Under `single` that is one rounding where the kernel is that of FULLY_CONNECTED; the reference kernels of
-    convolutions round twice, half-up to the multiplier's scale and then half away from zero.
+    Under `single` that is one rounding in a dense kernel; the reference kernels of convolutions round twice, half-up
+    to the multiplier's scale and then half away from zero. The optimised built-in kernels leave convolutions of
+    several groups to them.
     """
     values, shifts = zip(*pairs, strict=True)
-    if dense or rule != "single":
+    if kernel == "dense" or rule == "float32" or (rule == "double" and kernel == "convolution"):
         return (RequantizeQ31(_collapse(values), _collapse(shifts), rule, zero_point),)
     return rounded_twice(values, shifts, zero_point)
 

@@ -17,9 +17,11 @@ from certify.network.steps import (
     Relu,
     Requantize,
     RequantizeQ31,
+    RoundSignificant,
     Sign,
     Step,
     Threshold,
+    Thresholds,
     apply_step,
     apply_steps,
     channel_steps,
@@ -185,6 +187,12 @@ def intermediates(step: Step, x: int) -> list[int]:
     result = apply_step(step, x)
     if isinstance(step, RequantizeQ31):
         return [x, result, step.zero_point, *met_by_multiplying(x, step.multiplier, step.shift, step.rule)]
+    if isinstance(step, Thresholds):
+        return [x, result, step.low, *step.at]
+    if isinstance(step, RoundSignificant):
+        excess = max(abs(x).bit_length() - 24, 0)
+        up = (x >> excess) + (excess > 0)
+        return [x, result, abs(x), up, up << excess]
     if not isinstance(step, Requantize) or step.shift == 0:
         operands = [getattr(step, name) for name in step.__struct_fields__]
         return [x, result, *(operand for operand in operands if isinstance(operand, int))]
@@ -276,6 +284,45 @@ def test_steps_of_one_output():
     alike = (Relu(), RequantizeQ31(2**30, 1, "single"))
     assert channels(alike) is None
     assert channel_steps(alike, 5) is alike
+
+
+def test_thresholds_of_one_output():
+    step = Thresholds(((1, 5), ()), -3, 2)
+    assert channels([step]) == 2
+    assert step.lists == ((1, 5), ())
+    assert channel_steps((step,), 0) == (Thresholds((1, 5), -3, 2),)
+    assert channel_steps((step,), 1) == (Thresholds((), -3, 2),)
+    with pytest.raises(TypeError, match="steps of one output"):
+        apply_step(step, 1)
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        pytest.param({"op": "thresholds", "at": [-1, 2, 2]}, [0, 1, 1, 1, 3, 3], id="thresholds, one twice"),
+        pytest.param({"op": "thresholds", "at": [], "low": 4}, [4] * 6, id="no thresholds"),
+        pytest.param({"op": "table", "low": -1, "values": [-5, 0, 0, 7]}, [-5, -5, 0, 0, 7, 7], id="a table"),
+        pytest.param({"op": "table", "low": 9, "values": [6]}, [6] * 6, id="a table of one value"),
+    ],
+)
+def test_rising_functions_by_hand(written, expected):
+    [step] = as_steps([written])
+    assert [apply_step(step, x) for x in (-2, -1, 0, 1, 2, 3)] == expected
+
+
+@pytest.mark.parametrize(
+    ("x", "expected"),
+    [
+        pytest.param(2**24 - 1, 2**24 - 1, id="24 bits stay"),
+        pytest.param(2**24 + 1, 2**24, id="a tie goes to the even one"),
+        pytest.param(2**24 + 3, 2**24 + 4, id="a tie goes up to the even one"),
+        pytest.param(-(2**24) - 3, -(2**24) - 4, id="below zero alike"),
+        pytest.param(2**25 - 1, 2**25, id="up to the next power"),
+        pytest.param(2**90 + 2**66, 2**90, id="beyond machine words"),
+    ],
+)
+def test_significant_bits_by_hand(x, expected):
+    assert apply_step(RoundSignificant(), x) == expected
 
 
 def test_steps_for_different_numbers_of_outputs_are_none():

@@ -81,6 +81,12 @@ def _shifted(
     if not total < 1:
         problem = f"expected a scale above 2^-{LEFT_SHIFT - 1} of the inputs', found {output.scale}"
         raise InputError(problem, output.tensor.shown)
+    if (
+        rule != "single"
+        and 256 * (1 + sum(float(source.scale) for source in sources) / float(output.scale)) >= 1 << 15
+    ):
+        problem = "expected a scale under which no sum leaves int16, where the optimised kernel wraps"
+        raise InputError(f"{problem}, found {output.scale}", output.tensor.shown)
     left, right = (Term(1, _term(source, twice, rule)) for source in sources)
     multiplier, shift = _multiplier(total, output)
     return (left, right), rounded_twice((multiplier,), (shift,), output.zero_point)

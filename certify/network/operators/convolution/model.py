@@ -11,6 +11,7 @@ every position (docs/convolutions.md).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -105,14 +106,15 @@ class Convolution(Linear):
         # By group: (outputs of the group, taps, channels).
         kernels = self.by_tap().to_dense().reshape(self.groups, -1, self.taps, channels).astype(padded.dtype)
         if self.groups == 1:
-            flat = np.concatenate(views, axis=-1).reshape(-1, self.taps * channels)
+            flat = np.concatenate(views, axis=-1).reshape(math.prod(shape), self.taps * channels)
             found: Tensor = flat @ kernels[0].reshape(self.outputs, -1).T
             return found.reshape(*shape, self.outputs)
         split = [view.reshape(*shape, self.groups, channels) for view in views]
         if channels == 1:
             found = reduce(np.add, (view * kernels[:, :, tap, 0] for tap, view in enumerate(split)))
             return found.reshape(*shape, self.outputs)
-        patches = np.stack(split, axis=-2).reshape(-1, self.groups, self.taps * channels).swapaxes(0, 1)
+        stacked = np.stack(split, axis=-2).reshape(math.prod(shape), self.groups, self.taps * channels)
+        patches = stacked.swapaxes(0, 1)
         found = patches @ kernels.reshape(self.groups, -1, self.taps * channels).swapaxes(1, 2)
         return found.swapaxes(0, 1).reshape(*shape, self.outputs)
 

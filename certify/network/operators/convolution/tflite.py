@@ -90,6 +90,7 @@ def _read(call: Call, operands: tuple[int, ...], kernels: NDArray[np.int8], grou
     found = window(plane, (rows, columns), stride, dilation, options.padding)
     shape = expect_plane(call.target, found, plane, outputs)
     matrix = kernels.reshape(outputs, -1).astype(np.int64)
+    grouped = groups > 1 and call.operator.name == "CONV_2D"
     beside = accumulation(
         value.activation,
         tensors,
@@ -97,6 +98,7 @@ def _read(call: Call, operands: tuple[int, ...], kernels: NDArray[np.int8], grou
         call.result(),
         options.fused_activation_function,
         call.rule,
+        kernel="grouped convolution" if grouped else "convolution",
         constant=np.logical_not(matrix.any(axis=1)),
     )
     layer = Convolution(

@@ -62,7 +62,7 @@ class Dense(Linear):
 
     def accumulate(self, values: Sequence[Tensor]) -> Tensor:
         """Return int[batch, outputs]."""
-        flat = values[0].reshape(len(values[0]), -1)
+        flat = values[0].reshape(len(values[0]), self.inputs)
         if flat.dtype == object:
             return self._accumulate_exactly(flat)
         kernel = self.weights.to_dense()[:, : self.inputs].astype(flat.dtype)

@@ -44,7 +44,7 @@ def read(call: Call) -> None:
     output, before = call.result(), value.tensor.shape[:-1]
     expect_shape(call.target, (*before, outputs) if call.options.keep_num_dims else (rows, outputs))
     activation = call.options.fused_activation_function
-    found = accumulation(value.activation, tensors, (0, outputs), output, activation, call.rule, dense=True)
+    found = accumulation(value.activation, tensors, (0, outputs), output, activation, call.rule, kernel="dense")
     matrix, name = from_dense(weights.astype(np.int64)), call.target.name
     if rows == 1:
         dense = Dense(matrix, WEIGHT_BITS, found.bias, (), found.steps, name)

@@ -235,7 +235,7 @@ class Gather(Moving):
 
     def accumulate(self, values: Sequence[Tensor]) -> Tensor:
         """Return any[batch, *shape]."""
-        flat = values[0].reshape(len(values[0]), -1)
+        flat = values[0].reshape(len(values[0]), math.prod(values[0].shape[1:]))
         padded = np.concatenate([flat, np.zeros((len(flat), 1), dtype=flat.dtype)], axis=1)
         return padded[:, np.array(self.indices, dtype=np.int64)].reshape(len(flat), *self.to)
 

@@ -20,7 +20,7 @@ from certify.network.onnx.model import MICROSOFT, Node, tensor_place
 from certify.network.onnx.quantizers import dequantized, read_quantizer
 from certify.network.onnx.registry import Reader, Readers
 from certify.network.onnx.single import joined_view
-from certify.network.onnx.values import UNIT, Grid, Integers, Joined, Real, Value, View
+from certify.network.onnx.values import INTEGER_TYPES, UNIT, Grid, Integers, Joined, Real, Value, View
 from certify.network.operators.moving.model import Pad, Slice
 from certify.network.operators.operator import Shape
 
@@ -186,6 +186,9 @@ def _fill(builder: Builder, node: Node, value: Placed) -> int:
     if given.size != 1 or not np.isfinite(given).all():
         raise InputError(f"expected one number to pad with, found {list(given.shape)}")
     if isinstance(value, Integers):
+        low, high = INTEGER_TYPES[value.dtype]
+        if not low <= given.item() <= high:
+            raise InputError(f"expected padding of {value.dtype}, found {given.item()}")
         return int(given.item()) - value.center
     if value.pending or value.raw:
         raise InputError("expected a quantized activation, found one that was not quantized after the last operator")

@@ -276,7 +276,7 @@ REFUSED: dict[str, tuple[Any, str, str]] = {
         "as many scales as the weights, 1, found 2",
     ),
     "a factor of 0": (
-        lambda: one(bias=None, scales=(1e-40,), output_scale=3e38),
+        lambda: chain([Layer([[1]], (1e-44,), None, 3e38)], 1e-44),
         "tensor 'layer0'",
         "positive factor",
     ),
