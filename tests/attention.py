@@ -1,4 +1,4 @@
-"""Targets with shared weights: a small int8 attention block, and a convolution over a group of rotations and flips."""
+"""Targets with shared weights: a small int8 attention block, and a convolution over a group of turns and flips."""
 
 from __future__ import annotations
 

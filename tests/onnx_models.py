@@ -272,7 +272,9 @@ def attention(style: Style, dtype: Any) -> bytes:
     query, key, value = (make.matmul(x, 8) for _ in range(3))
     turned = make.moved("Transpose", key, (1, 8, 6), perm=[0, 2, 1])
     scores = make.matmul(query, turned)
-    shares = make.unary("Softmax", Tensor(scores.name, scores.shape, 0.04, scores.zero_point), 1 / 255, make.least, axis=-1)
+    shares = make.unary(
+        "Softmax", Tensor(scores.name, scores.shape, 0.04, scores.zero_point), 1 / 255, make.least, axis=-1
+    )
     mixed = make.matmul(shares, value)
     return make.model(make.add(x, make.matmul(mixed, 12)))
 
@@ -366,8 +368,10 @@ def brevitas(mode: str = "ROUND", *, bipolar: bool = False, seed: int = 7) -> by
     x = make.quant(x, 0.171, 4, signed=0, mode=mode)
     y = make.node("Conv", [x, make.weight((8, 1, 3, 3), 3)], pads=[1, 1, 1, 1], kernel_shape=[3, 3], group=8)
     y = make.norm(y, 8)
-    y = make.node("BipolarQuant", [y, make.constant(0.43, np.float32)], domain=QONNX) if bipolar else (
-        make.quant(y, 0.0837, 4, narrow=1, mode=mode)
+    y = (
+        make.node("BipolarQuant", [y, make.constant(0.43, np.float32)], domain=QONNX)
+        if bipolar
+        else (make.quant(y, 0.0837, 4, narrow=1, mode=mode))
     )
     x = make.quant(make.node("Relu", [make.node("Add", [x, y])]), 0.149, 5, signed=0, mode=mode)
     x = make.node("MaxPool", [x], kernel_shape=[2, 2], strides=[2, 2])

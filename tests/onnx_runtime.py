@@ -27,7 +27,9 @@ def run(data: bytes, points: NDArray[Any], *, optimized: bool = True, fused: boo
     return np.stack([session.run(None, {name: point})[0] for point in points])
 
 
-def differing(data: bytes, found: Converted, count: int, seed: int = 0, *, optimized: bool = True, fused: bool = True) -> tuple[int, int]:
+def differing(
+    data: bytes, found: Converted, count: int, seed: int = 0, *, optimized: bool = True, fused: bool = True
+) -> tuple[int, int]:
     """Return how many outputs of random inputs differ, and how many there are.
 
     A float input is drawn on the grid of the quantizer behind it, and a float output brought back to integers.

@@ -77,11 +77,12 @@ def fed(found: Converted, points: Any) -> Any:
 def differing(data: bytes, found: Converted, kernel: Any, points: Any, *, chunk: int = 64) -> dict[str, int]:
     """Return how many integers of each tensor a runtime has otherwise, for those of which it has any.
 
-    Compared are the tensors that layers of the network are named after, the output tensor among them.
+    Compared are the tensors that layers are named after, but for those that only move what they read, and the output.
     """
     network, indices = found.network, tensor_indices(data)
     last = len(network.layers) - 1
-    named = {index: layer.name for index, layer in enumerate(network.layers) if layer.name in indices}
+    computed = {index: layer.name for index, layer in enumerate(network.layers) if layer.steps}
+    named = {index: name for index, name in computed.items() if name in indices}
     named[last] = found.output_tensor
     batch, off = Batch.of(network), dict.fromkeys(named.values(), 0)
     for start in range(0, len(points), chunk):

@@ -24,6 +24,7 @@ from certify.certificate.form import (
     EquivalenceStatementForm,
     FileForm,
     NamedNetworkForm,
+    NamedONNXForm,
     NamedTFLiteForm,
     PrunedForm,
     RelationForm,
@@ -205,7 +206,7 @@ def read_subject(raw: EquivalenceStatementForm) -> Equivalence:
     return Equivalence(left, right, relation, box)
 
 
-def _read_right(raw: NamedNetworkForm | NamedTFLiteForm | PrunedForm, left: Network) -> Right:
+def _read_right(raw: NamedNetworkForm | NamedTFLiteForm | NamedONNXForm | PrunedForm, left: Network) -> Right:
     right: Right
     if isinstance(raw, PrunedForm):
         right = _read_pruned(raw, left)

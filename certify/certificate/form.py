@@ -13,7 +13,7 @@ import msgspec
 from certify.base.law import GENERATOR, MAX_PRECISION_BITS, QUANTIZATIONS, Quantization
 from certify.network.reader import FORMAT
 from certify.network.rounding import RULES, Rule
-from certify.network.target import TFLITE
+from certify.network.target import ONNX, TFLITE
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 EXACT_TICKET = "urn:certify:exact-ticket:v1"
@@ -32,7 +32,7 @@ CHOICES = {
     "quantization": ", ".join(QUANTIZATIONS),
     "relation": "equal",
     "result": "proved",
-    "strategy": "decomposition, sweep or merging",
+    "strategy": "decomposition, sweep, merging or congruence",
 }
 EQUIVALENCE_CHOICES = CHOICES | {
     "format": f"{FORMAT} or {TFLITE}, or on the right {PRUNED}",
@@ -47,7 +47,7 @@ _Name = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z_-]{1,64}\Z")]
 _Version = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z.+!-]{1,64}\Z")]
 _Natural = Annotated[int, msgspec.Meta(ge=0)]
 _Integer: TypeAlias = int | str
-_Strategy: TypeAlias = Literal["decomposition", "sweep", "merging"]
+_Strategy: TypeAlias = Literal["decomposition", "sweep", "merging", "congruence"]
 
 
 class _Closed(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -79,6 +79,22 @@ class TFLiteForm(_Closed, frozen=True, tag_field="format", tag=TFLITE):
     input_tensor: str
     ends_before: str
     output_tensor: str
+
+
+class ONNXForm(_Closed, frozen=True, tag_field="format", tag=ONNX):
+    """A target file in ONNX, converted so too."""
+
+    bytes: str
+    rule: Rule
+    network_sha256: _Sha256
+    starts_after: str
+    input_tensor: str
+    ends_before: str
+    output_tensor: str
+    input_grid: str
+
+
+TargetForm: TypeAlias = NetworkForm | TFLiteForm | ONNXForm
 
 
 class PrecisionForm(_Closed, frozen=True):
@@ -157,7 +173,7 @@ class SizesForm(_Closed, frozen=True):
 class TicketForm(_Closed, frozen=True):
     """The predicate of an exact ticket."""
 
-    target: NetworkForm | TFLiteForm
+    target: TargetForm
     base: BaseForm
     masks: list[MaskForm]
     claim: ClaimForm
@@ -174,6 +190,12 @@ class NamedNetworkForm(NetworkForm, frozen=True, tag_field="format", tag=FORMAT)
 
 class NamedTFLiteForm(TFLiteForm, frozen=True, tag_field="format", tag=TFLITE):
     """A file that is converted to a network, and its name."""
+
+    name: str
+
+
+class NamedONNXForm(ONNXForm, frozen=True, tag_field="format", tag=ONNX):
+    """A file in ONNX, converted so too, and its name."""
 
     name: str
 
@@ -203,8 +225,8 @@ class PrunedForm(_Closed, frozen=True, tag_field="format", tag=PRUNED):
 class EquivalenceForm(_Closed, frozen=True):
     """The predicate of an equivalence."""
 
-    left: NetworkForm | TFLiteForm
-    right: NamedNetworkForm | NamedTFLiteForm | PrunedForm
+    left: TargetForm
+    right: NamedNetworkForm | NamedTFLiteForm | NamedONNXForm | PrunedForm
     claim: RelationForm
     proof: EquivalenceProofForm
     versions: dict[_Name, _Version]

@@ -16,10 +16,11 @@ import msgspec
 from certify.base.mask import Mask
 from certify.certificate import mask_codec
 from certify.certificate.canonical import canonical, integer, read_integer
-from certify.certificate.form import STATEMENT_TYPE, BoxForm, MaskForm, NetworkForm, ProofForm, TFLiteForm
+from certify.certificate.form import STATEMENT_TYPE, BoxForm, MaskForm, ONNXForm, ProofForm, TargetForm, TFLiteForm
 from certify.errors import InputError
+from certify.network.onnx.convert import InputGrid
 from certify.network.reader import FORMAT
-from certify.network.target import Target, read_target
+from certify.network.target import ONNX, Target, read_target
 from certify.network.tensors import decode_base64
 
 if TYPE_CHECKING:
@@ -66,20 +67,22 @@ def write_target(file: Target) -> dict[str, str]:
     data, conversion = encode(file.data), file.conversion
     if conversion is None:
         return {"format": FORMAT, "bytes": data}
-    said = {name: getattr(conversion, name) for name in TFLiteForm.__struct_fields__ if name != "bytes"}
+    form = ONNXForm if conversion.format == ONNX else TFLiteForm
+    said = {name: getattr(conversion, name) for name in form.__struct_fields__ if name != "bytes"}
     return {"format": conversion.format, "bytes": data, **said}
 
 
-def read_target_form(raw: NetworkForm | TFLiteForm, place: str) -> Target:
+def read_target_form(raw: TargetForm, place: str) -> Target:
     """Return the target in a form, read again from its bytes.
 
     Raises:
         InputError: the bytes are no such target, or a model became something else than what the form says.
     """
     data = decode_base64(raw.bytes, f"{place}.bytes")
-    rule = raw.rule if isinstance(raw, TFLiteForm) else None
+    rule = raw.rule if isinstance(raw, TFLiteForm | ONNXForm) else None
     try:
-        file = read_target(data, rule)
+        grid = InputGrid.parse(raw.input_grid) if isinstance(raw, ONNXForm) and raw.input_grid else None
+        file = read_target(data, rule, grid)
     except InputError as error:
         raise InputError(str(error), f"{place}.bytes") from None
     expected = write_target(file)
@@ -91,7 +94,7 @@ def read_target_form(raw: NetworkForm | TFLiteForm, place: str) -> Target:
     return file
 
 
-def check_digest(raw: NetworkForm | TFLiteForm, sha256: str, place: str, digest_place: str) -> None:
+def check_digest(raw: TargetForm, sha256: str, place: str, digest_place: str) -> None:
     """Check that a digest is that of a target's bytes.
 
     Raises:

@@ -13,13 +13,12 @@ from certify.certificate.storage import read_capped
 from certify.cli.budget import budget_of, rlimit_option
 from certify.cli.claimed import BaseOptions, base_options, read_given, read_given_masks
 from certify.cli.output import FILE, Output, failed
+from certify.cli.reading import Reading, reading_options
 from certify.cli.second_opinion import CrossCheck, second_opinion
 from certify.cli.signing import Signing, prepare, write_certificate
-from certify.cli.targets import rule_option, stem
+from certify.cli.targets import stem
 from certify.errors import CertifyError
 from certify.network.reader import MAX_BYTES
-from certify.network.rounding import Rule
-from certify.network.target import read_target
 from certify.report.exit_codes import HOLDS
 from certify.report.result import Result, of_proof
 
@@ -35,7 +34,7 @@ class ClaimedTicket:
         given: the base network.
         mask: the masks; None where the base network's own files hold them.
         seed: from which the base network is said to be drawn.
-        rule: of a TFLite model.
+        reading: how a model is read.
         out: the certificate; None for none.
         key: of whoever signs it.
         rlimit: z3's steps for each question down to the inputs; None for the default.
@@ -45,7 +44,7 @@ class ClaimedTicket:
     given: BaseOptions
     mask: Path | None
     seed: str | None
-    rule: Rule | None
+    reading: Reading
     out: Path | None
     key: Path | None
     rlimit: int | None
@@ -56,7 +55,7 @@ class ClaimedTicket:
         Raises:
             UsageError: half of one is.
         """
-        if self == ClaimedTicket(None, BaseOptions(None, None, None), None, None, None, None, None, None):
+        if self == ClaimedTicket(None, BaseOptions(None, None, None), None, None, Reading(), None, None, None):
             return False
         if self.target is None or self.given.base is None:
             raise click.UsageError("expected --target and --base for a ticket that somebody claims, found less")
@@ -86,13 +85,13 @@ def ticket_options(function: _Function) -> _Function:
         given: BaseOptions,
         mask: Path | None,
         seed: str | None,
-        rule: Rule | None,
+        reading: Reading,
         out: Path | None,
         key: Path | None,
         rlimit: int | None,
         **arguments: Any,
     ) -> Any:
-        return function(claimed=ClaimedTicket(target, given, mask, seed, rule, out, key, rlimit), **arguments)
+        return function(claimed=ClaimedTicket(target, given, mask, seed, reading, out, key, rlimit), **arguments)
 
     command.__doc__ = function.__doc__
     vars(command)["__click_params__"] = getattr(function, "__click_params__", [])
@@ -103,7 +102,7 @@ def ticket_options(function: _Function) -> _Function:
             "--mask", type=FILE, help="The masks: a file, or a folder of .npy files; else the base has them."
         ),
         click.option("--seed", help="Check that every weight of the base network is this seed's."),
-        rule_option,
+        reading_options,
         click.option("-o", "--output", "out", type=FILE, help="With --target: write a signed certificate."),
         click.option("--key", type=FILE, help="With -o: a private key (PEM); else the user's own."),
         rlimit_option,
@@ -121,7 +120,7 @@ def audit_ticket(claimed: ClaimedTicket, workers: int, asked: CrossCheck, output
     assert claimed.given.base is not None
     try:
         asked.check()
-        file = read_target(read_capped(target, MAX_BYTES, "a target network"), claimed.rule)
+        file = claimed.reading.target(read_capped(target, MAX_BYTES, "a target network"))
         signing = claimed.signing()
         with monitor.phase("reading"):
             source, base = read_given(claimed.given, claimed.seed, file.network)

@@ -12,12 +12,12 @@ import click
 from certify.certificate.storage import read_capped, write_atomic
 from certify.cli.blame import about
 from certify.cli.output import FILE, Output, failed, output_options
+from certify.cli.reading import Reading, reading_options
 from certify.cli.streams import write
-from certify.cli.targets import check_output, rule_option, stem
+from certify.cli.targets import check_output, stem
 from certify.errors import CertifyError, printable
 from certify.network.reader import FORMAT, MAX_BYTES
-from certify.network.rounding import Rule
-from certify.network.target import Target, read_target
+from certify.network.target import Target
 from certify.network.writer import write_network
 from certify.report.exit_codes import FAILED, HOLDS
 from certify.report.layers import layer_texts
@@ -26,16 +26,17 @@ from certify.report.layers import layer_texts
 @click.command(name="convert")
 @click.argument("model", type=FILE)
 @click.option("-o", "--output", "out", type=FILE, help="The network; MODEL's name with .json.")
-@rule_option
+@reading_options
 @output_options
-def command(output: Output, model: Path, out: Path | None, rule: Rule | None) -> None:
+def command(output: Output, model: Path, out: Path | None, reading: Reading) -> None:
     """Write MODEL as a network in the format certify.network/1.
 
-    MODEL is an int8 TFLite multilayer perceptron. What is proved of the network holds for the model from the tensor
-    where its integers start to the one where they end, under one rule of requantization; both are said.
+    MODEL is an int8 TFLite model, or a quantized ONNX or QONNX model. What is proved of the network holds for the
+    model from the tensor where its integers start to the one where they end, under one rule of requantization; both
+    are said.
     """
     try:
-        target = read_target(read_capped(model, MAX_BYTES, "a model"), rule)
+        target = reading.target(read_capped(model, MAX_BYTES, "a model"))
         out = out or Path(f"{stem(model)}.json")
         with about(out):
             check_output(out, "the network", {"the model": model})
@@ -66,6 +67,7 @@ def _document(model: Path, out: Path, target: Target, network_sha256: str) -> di
             "layers": layer_texts(target.network),
         },
         "rule": conversion.rule if conversion else None,
+        "input_grid": conversion.input_grid if conversion else "",
         "starts": {"after": conversion.starts_after, "tensor": conversion.input_tensor} if conversion else None,
         "ends": {"before": conversion.ends_before, "tensor": conversion.output_tensor} if conversion else None,
         "notes": list(conversion.notes) if conversion else [],
@@ -84,7 +86,8 @@ def _text(shown: dict[str, Any], *, quiet: bool) -> str:
     }
     if shown["rule"]:
         lines["rule"] = f"{shown['rule']}, of requantization"
-        lines["starts"] = _end("after", shown["starts"])
+        grid = f", on the grid {shown['input_grid']}" if shown["input_grid"] else ""
+        lines["starts"] = _end("after", shown["starts"]) + grid
         lines["ends"] = _end("before", shown["ends"])
     return "\n".join([headline, *(f"  {name:<9}{text}" for name, text in lines.items())])
 

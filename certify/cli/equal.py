@@ -15,16 +15,14 @@ from certify.certificate.storage import read_capped
 from certify.cli.blame import about
 from certify.cli.budget import budget_of, rlimit_option
 from certify.cli.output import FILE, Output, failed, output_options
+from certify.cli.reading import Reading, reading_options
 from certify.cli.second_opinion import CrossCheck, cross_check_options, second_opinion
 from certify.cli.signing import prepare, write_certificate
-from certify.cli.targets import rule_option, stem
+from certify.cli.targets import stem
 from certify.errors import CertifyError, InputError
-from certify.network import tflite
 from certify.network.compare import check_comparable, common_box
 from certify.network.model import Box, Network
 from certify.network.reader import MAX_BYTES, read_box
-from certify.network.rounding import Rule
-from certify.network.target import read_target
 from certify.proof.claim import EQUAL, Relation
 from certify.report.exit_codes import HOLDS, UNDECIDED
 from certify.report.result import Result, of_proof
@@ -44,7 +42,7 @@ class Asked:
         within: E of `within E`, as text.
         argmax: whether only the argmax is asked for.
         domain: a file with a box.
-        rule: of TFLite models.
+        reading: how models are read.
     """
 
     left: Path
@@ -52,7 +50,7 @@ class Asked:
     within: str | None
     argmax: bool
     domain: Path | None
-    rule: Rule | None
+    reading: Reading
 
     def inputs(self) -> dict[str, Path]:
         """Return the files by what they are, for outputs not to replace."""
@@ -70,7 +68,7 @@ class Asked:
 @click.option("--domain", type=FILE, help="A smaller box: JSON like a network's input (docs/formats.md).")
 @click.option("-o", "--output", "out", type=FILE, help="Write a signed certificate where it is proved.")
 @click.option("--key", type=FILE, help="With -o: a private key (PEM); else the user's own.")
-@rule_option
+@reading_options
 @click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes.")
 @rlimit_option
 @cross_check_options
@@ -84,7 +82,7 @@ def command(
     domain: Path | None,
     out: Path | None,
     key: Path | None,
-    rule: Rule | None,
+    reading: Reading,
     workers: int,
     rlimit: int | None,
     cross_check: str | None,
@@ -92,15 +90,15 @@ def command(
 ) -> None:
     """Prove that networks A and B are equal on every point of their common box, or find a point where they differ.
 
-    A and B are networks in the format certify.network/1, or int8 TFLite multilayer perceptrons. Their outputs are
-    compared as values: as integers on the finer one's scale.
+    A and B are networks in the format certify.network/1, or TFLite, ONNX or QONNX models. Their outputs are compared
+    as values: as integers on the finer one's scale.
     """
     if within is not None and argmax:
         raise click.UsageError("expected --within or --argmax, found both")
     if key is not None and out is None:
         raise click.UsageError("expected -o with --key: without it nothing is signed")
     monitor, cross = output.monitor(), CrossCheck(cross_check, proof_format)
-    asked = Asked(left, right, within, argmax, domain, rule)
+    asked = Asked(left, right, within, argmax, domain, reading)
     try:
         cross.check()
         subject = _read(asked)
@@ -145,14 +143,8 @@ def _read(asked: Asked) -> Equivalence | None:
 
 
 def _read_networks(asked: Asked) -> tuple[NamedFile, NamedFile]:
-    """Read both files; the rule is for the models among them, and refused where there is none."""
-    contents = [_read_bytes(path) for path in (asked.left, asked.right)]
-    models = [tflite.is_tflite(data) for data in contents]
-    left, right = (
-        _read_network(path, data, asked.rule if is_model or not any(models) else None)
-        for path, data, is_model in zip((asked.left, asked.right), contents, models, strict=True)
-    )
-    return left, right
+    left, right = (_read_bytes(path) for path in (asked.left, asked.right))
+    return _named(asked.left, left, right, asked.reading), _named(asked.right, right, left, asked.reading)
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -160,9 +152,9 @@ def _read_bytes(path: Path) -> bytes:
         return read_capped(path, MAX_BYTES, "a network")
 
 
-def _read_network(path: Path, data: bytes, rule: Rule | None) -> NamedFile:
+def _named(path: Path, data: bytes, other: bytes, reading: Reading) -> NamedFile:
     with about(path):
-        return NamedFile(path.name, read_target(data, rule))
+        return NamedFile(path.name, reading.target(data, [other]))
 
 
 def _box(asked: Asked, left: Network, right: Network) -> Box | None:

@@ -20,14 +20,13 @@ from certify.certificate.storage import read_capped, replacing
 from certify.cli.blame import about
 from certify.cli.output import FILE, Output, failed
 from certify.cli.precisions import PrecisionBits, precision_option
+from certify.cli.reading import Reading, reading_options
 from certify.cli.streams import write
-from certify.cli.targets import check_output, rule_option
+from certify.cli.targets import check_output
 from certify.errors import CertifyError, InputError, printable
 from certify.network import strict_json
 from certify.network.model import Network
 from certify.network.reader import MAX_BYTES
-from certify.network.rounding import Rule
-from certify.network.target import read_target
 from certify.report.exit_codes import FAILED, HOLDS
 
 _PIECE = 1 << 16
@@ -49,7 +48,7 @@ class Choices:
     seed: str | None
     width: int | None
     precision: PrecisionBits | None
-    rule: Rule | None
+    reading: Reading
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ class Source:
 @click.option("--seed", help="For a TARGET: of the random base network; 0 unless you say otherwise.")
 @click.option("--width", type=click.IntRange(1, 1 << 20), help="For a TARGET: units in every input's block.")
 @precision_option
-@rule_option
+@reading_options
 def command(
     source: Path,
     form: str,
@@ -149,7 +148,7 @@ def command(
     seed: str | None,
     width: int | None,
     precision: PrecisionBits | None,
-    rule: Rule | None,
+    reading: Reading,
 ) -> None:
     """Write a network, a ticket or what a proof consists of in a form that other programs read (docs/export.md).
 
@@ -163,7 +162,7 @@ def command(
         for path in asked.outputs():
             with about(path):
                 check_output(path, _what(form), asked.inputs())
-        pieces = _pieces(asked, Choices(seed, width, precision, rule))
+        pieces = _pieces(asked, Choices(seed, width, precision, reading))
         if out is None:
             texts = (piece.decode() for piece in pieces[0])
             raise click.exceptions.Exit(HOLDS if all(write(text[:-1]) for text in texts) else FAILED)
@@ -219,13 +218,13 @@ def _is_envelope(data: bytes) -> bool:
 
 
 def _subject(data: bytes, choices: Choices) -> statement.AnySubject:
-    if choices != Choices(None, None, None, None):
+    if choices != Choices(None, None, None, Reading()):
         raise InputError("expected no choices about the ticket of a certificate, found some: it has one")
     return statement.read(envelope.read(data).payload).subject
 
 
 def _target(name: str, data: bytes, choices: Choices) -> Source:
-    target = read_target(data, choices.rule).network
+    target = choices.reading.target(data).network
     return Source(name, hashlib.sha256(data).hexdigest(), target, lambda: _found(target, choices))
 
 
@@ -255,19 +254,16 @@ def _pair(asked: Asked, choices: Choices) -> tuple[Network, Network]:
 
 
 def _two(left: Path, right: Path, choices: Choices) -> tuple[Network, Network]:
-    """Read both files; the rule is for the models among them, and refused where there is none."""
     _check_unchosen(choices, "--against")
-    contents = [_read_network(path) for path in (left, right)]
-    models = [not data.lstrip().startswith(b"{") for data in contents]
-    networks = []
-    for path, data, is_model in zip((left, right), contents, models, strict=True):
-        with about(path):
-            networks.append(read_target(data, choices.rule if is_model or not any(models) else None).network)
-    return networks[0], networks[1]
+    first, second = _read_network(left), _read_network(right)
+    with about(left):
+        left_network = choices.reading.target(first, [second]).network
+    with about(right):
+        return left_network, choices.reading.target(second, [first]).network
 
 
 def _check_unchosen(choices: Choices, where: str) -> None:
-    if choices != Choices(None, None, None, choices.rule):
+    if choices != Choices(None, None, None, choices.reading):
         raise InputError(f"expected no choices about a ticket with {where}, found some: there is none")
 
 

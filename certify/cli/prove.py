@@ -19,13 +19,13 @@ from certify.cli.blame import about
 from certify.cli.claimed import BaseOptions, base_options, read_given
 from certify.cli.output import FILE, Output, failed, output_options
 from certify.cli.precisions import PrecisionBits, precision_option
+from certify.cli.reading import Reading, reading_options
 from certify.cli.second_opinion import CrossCheck, cross_check_options, second_opinion
 from certify.cli.signing import prepare, write_certificate
-from certify.cli.targets import check_output, rule_option, stem
+from certify.cli.targets import check_output, stem
 from certify.errors import CertifyError, printable
 from certify.network.reader import MAX_BYTES
-from certify.network.rounding import Rule
-from certify.network.target import Target, read_target
+from certify.network.target import Target
 from certify.report.exit_codes import HOLDS
 from certify.report.result import of_proof
 
@@ -51,7 +51,7 @@ class Drawn:
 @base_options
 @click.option("--mask-out", type=FILE, help="With --base: write the masks too, as npz.")
 @click.option("--key", type=FILE, help="A private key (PEM); else the user's own, made on a first run.")
-@rule_option
+@reading_options
 @click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes.")
 @cross_check_options
 @output_options
@@ -65,16 +65,16 @@ def command(
     given: BaseOptions,
     mask_out: Path | None,
     key: Path | None,
-    rule: Rule | None,
+    reading: Reading,
     workers: int,
     cross_check: str | None,
     proof_format: str | None,
 ) -> None:
     """Find a ticket for TARGET, prove it, and write a signed certificate.
 
-    TARGET is a quantized ReLU network in the format certify.network/1, or an int8 TFLite multilayer perceptron. The
-    ticket is a pruning of a random network that is drawn from the seed, or with --base of a network that you have; z3
-    proves that it equals TARGET on every point of TARGET's input grid.
+    TARGET is a quantized network in the format certify.network/1, an int8 TFLite model, or a quantized ONNX or QONNX
+    model. The ticket is a pruning of a random network that is drawn from the seed, or with --base of a network that
+    you have; z3 proves that it equals TARGET on every point of TARGET's input grid.
     """
     monitor, drawn = output.monitor(), Drawn(seed, width, precision)
     asked = CrossCheck(cross_check, proof_format)
@@ -82,7 +82,7 @@ def command(
     try:
         asked.check()
         data = read_capped(target, MAX_BYTES, "a target network")
-        file = read_target(data, rule)
+        file = reading.target(data)
         check_name(target.name)
         out = out or Path(f"{stem(target)}.certificate.json")
         inputs = {"the target": target, **given.inputs()}

@@ -6,21 +6,12 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-import click
-
 from certify.errors import InputError
-from certify.network.rounding import RULES
-
-rule_option = click.option(
-    "--rule",
-    type=click.Choice(RULES),
-    help="How a TFLite model's kernels round; single unless you say otherwise (docs/tflite.md).",
-)
 
 
 def stem(target: Path) -> str:
     """Return a target file's name without folders and its format's ending."""
-    return target.name.removesuffix(".json").removesuffix(".tflite")
+    return target.name.removesuffix(".json").removesuffix(".tflite").removesuffix(".onnx")
 
 
 def check_output(out: Path, what: str, others: Mapping[str, Path]) -> None:

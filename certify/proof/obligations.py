@@ -46,6 +46,8 @@ KINDS: tuple[Kind, ...] = ("range", "relu", "weight", "bias", "steps")
 Range: TypeAlias = tuple[int, int]
 
 POSITIVE, NEGATIVE = 0, 1
+_OWN = {RequantizeQ31: "multiplier", RoundSignificant: "rounding to significant bits", Thresholds: "thresholds"}
+"""Steps that are not rescaled: the ticket shifts its finer bits out first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +124,7 @@ class StepsObligation:
         target, ticket: the steps of each.
         low, high: the range of the target's integers that these steps are applied to.
         finer_before, finer_after: the ticket's integers there, and what the steps leave, are finer by 2^these.
-        part: which of the steps, where they are not all.
+        part: which of the steps in words, where they are not all.
     """
 
     outputs: tuple[int, ...]
@@ -132,7 +134,7 @@ class StepsObligation:
     high: int
     finer_before: int
     finer_after: int
-    part: Literal["", "up to the multiplier", "from the multiplier on"] = ""
+    part: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,19 +225,20 @@ def _steps_of(pair: Pair, output: int) -> Iterator[StepsObligation]:
     """Yield all steps of one output, in two parts where there is a multiplier."""
     target, ticket = pair.target.steps_of(output), pair.output.steps_of(output)
     low, high = pair.accumulator_low[output], pair.accumulator_high[output]
-    ours, theirs = _before_own_scale(target), _before_own_scale(ticket)
+    ours, theirs = _before_own(target), _before_own(ticket)
     if (ours, theirs) == (target, ticket):
         yield StepsObligation((output,), target, ticket, low, high, pair.scale_bits, pair.left_bits)
         return
-    yield StepsObligation((output,), ours, theirs, low, high, pair.scale_bits, 0, "up to the multiplier")
+    cut = _OWN[type(target[len(ours)])]
+    yield StepsObligation((output,), ours, theirs, low, high, pair.scale_bits, 0, f"up to the {cut}")
     low, high = apply_steps(ours, low), apply_steps(ours, high)
     rest = target[len(ours) :], ticket[len(theirs) :]
-    yield StepsObligation((output,), *rest, low, high, 0, pair.left_bits, "from the multiplier on")
+    yield StepsObligation((output,), *rest, low, high, 0, pair.left_bits, f"from the {cut} on")
 
 
-def _before_own_scale(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+def _before_own(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     """Return the steps up to the first that is the target's own on the ticket's side too."""
-    return tuple(takewhile(lambda step: not isinstance(step, (RequantizeQ31, RoundSignificant, Thresholds)), steps))
+    return tuple(takewhile(lambda step: type(step) not in _OWN, steps))
 
 
 def _joined(first: StepsObligation, second: StepsObligation) -> StepsObligation:

@@ -1,8 +1,8 @@
 """Putting the obligations before z3, and hearing its answers.
 
-Many at a time: z3 refutes the disjunction of all that have one range, or of several on ranges of their own, each with
-variables of its own. Two obligations share a place in it only when edges, right side, half and range are the same, and
-only within one call. `formulas` has what each of them says.
+Many at a time: z3 refutes the disjunction of all that have one range, or of several with variables of their own. Two
+obligations share a place in it only when edges, right side, half and range are the same, and only within one call.
+`formulas` has what each of them says.
 """
 
 from __future__ import annotations

@@ -31,7 +31,8 @@ def model(conversion: Mapping[str, str] | None) -> str:
         f'{word} tensor "{printable(conversion[tensor])}"' + (f" ({side} {conversion[by]})" if conversion[by] else "")
         for word, (side, by, tensor) in ends.items()
     ]
-    return f"{conversion['format']}, {' '.join(said)}, rounding rule {conversion['rule']}"
+    grid = f", inputs on the grid {conversion['input_grid']}" if conversion.get("input_grid") else ""
+    return f"{conversion['format']}, {' '.join(said)}, rounding rule {conversion['rule']}{grid}"
 
 
 def claim_text(claim: Mapping[str, Any]) -> str:
@@ -162,7 +163,7 @@ def _obligations(result: Result) -> str:
     if not result.obligations:
         return ""
     counts = ", ".join(f"{count['count']:,} {kind}" for kind, count in result.obligations.items())
-    proved = result.checks["strategy"] in {"decomposition", "merging"}
+    proved = result.checks["strategy"] in {"decomposition", "merging", "congruence"}
     how = "all refuted by z3" if proved else "not all refuted by z3"
     return f"{counts}: {how}"
 

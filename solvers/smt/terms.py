@@ -28,7 +28,7 @@ class Z3Terms(Vocabulary):
     """Terms of z3's default context.
 
     They are made by z3's C functions: its Python operators look at every operand's sort first, which takes longer
-    than the solving, and all terms here are integers. What a C function is given is bound to a name, lest z3 frees it.
+    than the solving, and all terms here are integers. What a C function gets is bound to a name, lest z3 frees it.
     """
 
     def variable(self, name: str) -> Term:

@@ -181,14 +181,13 @@ def edited_window(rng: random.Random, ticket: Network) -> Network:
 def edited_steps(rng: random.Random, ticket: Network) -> Network:
     index = rng.randrange(len(ticket.layers))
     layer = ticket.layers[index]
-    outputs = layer.outputs if isinstance(layer, Linear) else 1
     more: list[tuple[Step, ...]] = [
         layer.steps[:-1],
         (*layer.steps, Relu()),
         (*layer.steps, Requantize(0, "floor")),
         (*layer.steps, Requantize(1, "floor")),
         (*layer.steps, Clamp(-2, 2)),
-        random_steps(rng, outputs),
+        random_steps(rng, ticket.shapes()[index][-1]),
     ]
     return with_layer(ticket, index, steps=rng.choice(more))
 

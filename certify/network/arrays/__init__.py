@@ -63,9 +63,10 @@ def _read_one(file: File) -> dict[str, NDArray[Any]]:
     if data.startswith(archive.BEGINNINGS):
         members = archive.members(data)
         return read_pytorch_archive(members) if is_pytorch_archive(members) else read_npz(members)
-    if is_legacy(data):
-        return read_legacy(data)
+    # The length that a safetensors file begins with may look like a pickle's first opcodes; no pickle has its brace.
     if is_safetensors(data):
         return read_safetensors(data)
+    if is_legacy(data):
+        return read_legacy(data)
     found = f"one beginning with 0x{data[:8].hex()}" if data else "an empty one"
     raise InputError(f"expected a file of .npy, .npz, .safetensors or PyTorch, found {found}")

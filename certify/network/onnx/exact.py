@@ -16,7 +16,7 @@ from typing import Literal
 from certify.errors import InputError
 from certify.network.onnx.builder import Builder, described
 from certify.network.onnx.single import joined_view
-from certify.network.onnx.values import Added, Affine, Between, Joined, Mean, Pending, Real, Value, View
+from certify.network.onnx.values import Added, Affine, Between, Joined, Mean, Pending, Real, Value, View, common_order
 from certify.network.operators import Addition, Linear, Pooling, Term
 from certify.network.steps import Thresholds
 
@@ -177,7 +177,7 @@ def _sum(builder: Builder, value: Added) -> Real:
         left.scales[0].denominator * right.scales[0].denominator,
     )
     weights = [int(each.scales[0] / unit) for each in (left, right)]
-    order = left.view.order if sorted(left.view.order) == sorted(right.view.order) else left.view.natural
+    order = common_order(left.view, right.view)
     sources = tuple(builder.arrange(each.view, order) for each in (left, right))
     layer = builder.emit(Addition(sources, tuple(Term(weight) for weight in weights)))
     low = sum(w * each.lows[0] for w, each in zip(weights, (left, right), strict=True))

@@ -30,12 +30,14 @@ from certify.network.onnx.values import (
     Soft,
     Value,
     View,
+    common_order,
 )
 from certify.network.operators import Addition, Concatenate, Slice, Softmax, Term
 from certify.network.rounding import Q31_BITS, round_significant
 from certify.network.steps import Clamp, Offset, RequantizeQ31, RoundSignificant, Step, Thresholds
 
 MAX_TAPS = 64
+EXACT_FLOAT = 2**53
 SOFTMAX_BITS = 40
 _Floats = NDArray[np.float32]
 
@@ -141,14 +143,14 @@ class Quantizer:
         round(a·r_a + round(b·r_b + F)), each round to 24 bits, a and b with their zero points on.
         """
         left, right = value.left, value.right
-        zero_points = [self._builder_zero_point(each) for each in (left, right)]
+        zero_points = [self._zero_point_in_file(each) for each in (left, right)]
         with np.errstate(all="ignore"):
             ratios = [Fraction(float(_finite(each.scale / self._scale))) for each in (left, right)]
         parts = _round(ratios[0] * zero_points[0] + _round(ratios[1] * zero_points[1]))
         fixed = _round(self._zero_point - parts)
         inner = ratios[1] * zero_points[1] + fixed
         bits = max(_bits(ratios[1]), _bits(inner))
-        sources = self._builder.arrange(right.view, right.view.natural)
+        sources = self._builder.arrange(right.view, common_order(left.view, right.view))
         first = self._builder.emit(
             Addition(
                 (sources, sources),
@@ -158,7 +160,7 @@ class Quantizer:
         )
         return self._second(value, ratios[0], zero_points[0], first, bits)
 
-    def _builder_zero_point(self, real: Real) -> int:
+    def _zero_point_in_file(self, real: Real) -> int:
         """Return the zero point that a tensor's integers had in the file: where its type's range lies says it."""
         (low,), (high,) = real.lows, real.highs
         if high - low != 255:
@@ -168,16 +170,16 @@ class Quantizer:
     def _second(self, value: Added, ratio: Fraction, zero_point: int, other: int, other_bits: int) -> View:
         outer = ratio * zero_point
         bits = max(other_bits, _bits(ratio), _bits(outer))
-        left = value.left.view
+        left, order = value.left.view, common_order(value.left.view, value.right.view)
         steps = (
             *_offset(outer, bits),
             RequantizeQ31(1, bits - Q31_BITS, "float32", -self._zero_point),
             Clamp(*self._bounds),
             *self._clamps(value.pending),
         )
-        sources = (self._builder.arrange(left, left.natural), other)
+        sources = (self._builder.arrange(left, order), other)
         terms = (Term(int(ratio * 2**bits)), Term(1 << (bits - other_bits)))
-        return View(self._builder.emit(Addition(sources, terms, steps)), left.shape, left.natural)
+        return View(self._builder.emit(Addition(sources, terms, steps)), left.shape, order)
 
     def _joined(self, value: Joined) -> View:
         """Quantize every part, and put them one after the other."""
@@ -221,6 +223,8 @@ class Quantizer:
 
         ends = [abs(each) for each in (*value.source.lows, *value.source.highs)]
         limit = int(max(ends) * value.window.taps * Fraction(float(value.source.scale)) * 2**bits) * 2 + 1
+        if limit >= EXACT_FLOAT:
+            raise InputError(f"expected a scale below 2^20 of what is averaged, found {value.source.scale!s}")
         levels = np.arange(self._bounds[0] + 1, self._bounds[1] + 1)
         low = np.full(len(levels), -limit, dtype=np.int64)
         high = np.full(len(levels), limit, dtype=np.int64)

@@ -58,6 +58,11 @@ class View:
         batched = len(self.shape) > 1 and self.shape[0] == 1
         return tuple(range(1 if batched else 0, len(self.shape)))
 
+    def permuted(self, axes: Sequence[int]) -> View:
+        """Return the tensor whose dimension i is this one's axes[i]; nothing moves."""
+        order = tuple(place if place == UNIT else axes.index(place) for place in self.order)
+        return View(self.layer, tuple(self.shape[axis] for axis in axes), order)
+
 
 @dataclass(frozen=True)
 class Start:
@@ -235,6 +240,11 @@ def shape_of(value: Value) -> Shape:
     first = [part.view.shape for part in value.parts]
     length = sum(shape[value.axis] for shape in first)
     return (*first[0][: value.axis], length, *first[0][value.axis + 1 :])
+
+
+def common_order(left: View, right: View) -> Order:
+    """Return an order in which both of two tensors of one shape can stand, the first as it does if possible."""
+    return left.order if sorted(left.order) == sorted(right.order) else left.natural
 
 
 def exact(values: Sequence[float] | Array) -> tuple[Fraction, ...]:

@@ -10,6 +10,18 @@ from certify.network.operators.operator import Shape
 from certify.network.operators.window import Both, Window
 
 MAX_LENGTH = 2**12
+TO_FIRST, TO_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
+"""How onnxruntime's operators with channels last stand beside the others."""
+
+
+def expect_rank(shape: Shape) -> None:
+    """Check that a tensor has the four dimensions of a batch of images.
+
+    Raises:
+        InputError: it has others.
+    """
+    if len(shape) != 4:
+        raise InputError(f"expected an input of 4 dimensions, found {list(shape)}")
 
 
 def expect_image(shape: Shape) -> Shape:

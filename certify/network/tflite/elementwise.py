@@ -4,7 +4,8 @@ They become steps of the layer before, if nothing else reads it, and of a reshap
 LOGISTIC and TANH are computed in single precision for each of the 256 inputs, alike in all kernels. LEAKY_RELU and
 QUANTIZE are products with factors: XNNPACK (`float32`) takes them with 8 bits behind the point, where they lie from
 2^-8 to 2^7, and leaves others to the optimised built-in kernels. Those and the reference kernels round a LEAKY_RELU
-twice, the second time half away from zero; a QUANTIZE the reference kernel too, the optimised one half-up.
+twice, the second time half away from zero; a QUANTIZE the reference kernel too, the optimised one half-up, in blocks
+of 16 elements.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 from certify.errors import InputError
 from certify.network.steps import Clamp, Offset, RequantizeQ31, Step, Thresholds, apply_steps
 from certify.network.tflite.call import Call
-from certify.network.tflite.layer import clamp, multipliers, rounded_twice
+from certify.network.tflite.layer import clamp, in_blocks, multipliers, rounded_twice
 from certify.network.tflite.multiplier import INT8_HIGH, INT8_LOW
 from certify.network.tflite.operands import Activation, expect_shape
 from certify.network.tflite.options import scalar, table
@@ -63,7 +64,7 @@ def _product(call: Call, source: Activation, output: Activation) -> tuple[Step, 
     if call.rule == "float32" and _LEAST <= ratio <= _MOST:
         return _eight_bits(ratio, output.zero_point)
     ((multiplier, shift),) = multipliers([float(source.scale) / float(output.scale)], output, "single")
-    if call.rule == "single":
+    if call.rule == "single" or not in_blocks(output.tensor):
         return rounded_twice((multiplier,), (shift,), output.zero_point)
     return (RequantizeQ31(multiplier, shift, "double", output.zero_point),)
 

@@ -26,6 +26,7 @@ Pair: TypeAlias = tuple[int, int]
 Kernel: TypeAlias = Literal["dense", "convolution", "grouped convolution"]
 
 WEIGHT_BITS = 7
+_BLOCK = 16
 _ONE: Pair = (1 << 30, -1)
 MAX_BIAS_DIFFERENCE = 0.02
 """Of a bias's scale from input scale · weight scale, in units of the output scale: TFLite's own test."""
@@ -166,22 +167,37 @@ def requantize(pairs: Sequence[Pair], zero_point: int, rule: Rule, kernel: Kerne
     return rounded_twice(values, shifts, zero_point)
 
 
+def in_blocks(tensor: Tensor) -> bool:
+    """Tell whether an optimised element-wise kernel takes all elements in blocks of 16, and not one by one.
+
+    What is left after the blocks it computes one by one, as the reference kernel does and not as in a block.
+
+    Raises:
+        InputError: it does both.
+    """
+    blocks, rest = divmod(tensor.size, _BLOCK)
+    if blocks and rest:
+        problem = f"expected fewer elements than {_BLOCK} or a multiple of it, found {tensor.size}"
+        raise InputError(f"{problem}, of which the optimised kernel rounds the last {rest} otherwise", tensor.shown)
+    return not rest
+
+
 def rounded_twice(
     values: tuple[int, ...], shifts: tuple[int, ...], zero_point: int, left: int = 0
 ) -> tuple[Step, ...]:
     """Return x · 2^left · factor rounded half-up to the multiplier's scale, and that half away from zero to q.
 
-    Half away from zero is half-up of what is 1 less where it is below zero, whatever the shift: so where channels
-    have shifts of their own, (2h + 1) / 2 rounded half away from zero, less 1, comes before one rounding half-up.
+    Half away from zero, of 2h by a shift of 1 or more, is half-up of what is 1 less where h is below zero. So where
+    channels have shifts of their own, (4h + 1) / 2 rounded half away from zero, less 1, comes before that.
     """
     right = tuple(max(shift, 0) for shift in shifts)
     high = RequantizeQ31(_collapse(values), _collapse(tuple(min(shift, 0) - left for shift in shifts)), "double")
     if len(set(right)) == 1:
         high = msgspec.structs.replace(high, precision_bits=right[0])
         return high, Requantize(right[0], "half_away", zero_point)
-    twice = RequantizeQ31(1 << 30, -2, "single", precision_bits=1)
-    shifted = RequantizeQ31(1 << 30, tuple(shift - 1 for shift in right), "single", zero_point)
-    return high, twice, Offset(1), Requantize(1, "half_away", -1), shifted
+    raised = RequantizeQ31(1 << 30, -3, "single", precision_bits=1)
+    shifted = RequantizeQ31(1 << 30, right, "single", zero_point)
+    return high, raised, Offset(1), Requantize(1, "half_away", -1), shifted
 
 
 def _collapse(values: tuple[int, ...]) -> int | tuple[int, ...]:

@@ -22,7 +22,6 @@ from certify.errors import InputError
 from certify.network.compare import check_comparable
 from certify.network.model import INPUT
 from certify.network.operators import Convolution, Dense
-from certify.network.operators.window import Window
 from certify.network.steps import Clamp, Offset, Relu, Requantize, RequantizeQ31, RoundSignificant, Thresholds
 from certify.proof.claim import Verdict
 from certify.proof.obligations import digest, obligations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from certify.errors import InputError
 from certify.network.matrix import from_dense
 from certify.network.onnx.accumulate import accumulated, channel_scales, integer_operands, read_bias, weights_of
@@ -10,7 +12,7 @@ from certify.network.onnx.model import MICROSOFT, Node, tensor_place
 from certify.network.onnx.quantizers import constant_grid, dequantized, read_quantizer
 from certify.network.onnx.registry import Readers
 from certify.network.onnx.values import Grid, Integers, Real, Value, View
-from certify.network.onnx.windows import expect_image, read_window
+from certify.network.onnx.windows import TO_FIRST, TO_LAST, expect_image, expect_rank, read_window
 from certify.network.operators.convolution.model import Convolution
 
 
@@ -57,14 +59,17 @@ def _conv(builder: Builder, node: Node) -> Value:
 
 def _qlinear_conv(builder: Builder, node: Node) -> Value:
     expect_inputs(node, 8, 9)
-    if attribute(node, "channels_last", int, 0):
-        raise InputError("expected channels first, found channels_last")
     source = dequantized(builder, *node.inputs[:3])
     if not isinstance(source, Real):
         raise InputError("expected an activation, found a constant", tensor_place(node.inputs[0]))
     weights = constant_grid(builder, *node.inputs[3:6], axis=0)
+    last = attribute(node, "channels_last", int, 0)
+    if last:
+        expect_rank(source.view.shape)
+        source = replace(source, view=source.view.permuted(TO_FIRST))
     found = _convolve(builder, node, source, weights, present(node, 8))
-    return read_quantizer(builder, node.inputs[6], node.inputs[7]).quantize(found)
+    quantized = read_quantizer(builder, node.inputs[6], node.inputs[7]).quantize(found)
+    return replace(quantized, view=quantized.view.permuted(TO_LAST)) if last else quantized
 
 
 def _conv_integer(builder: Builder, node: Node) -> Value:

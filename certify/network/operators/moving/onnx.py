@@ -64,10 +64,7 @@ def _axes(node: Node, rank: int) -> tuple[int, ...]:
 
 
 def _transpose(_: Builder, node: Node, value: Placed) -> View:
-    view = value.view
-    axes = _axes(node, len(view.shape))
-    order = tuple(place if place == UNIT else axes.index(place) for place in view.order)
-    return View(view.layer, tuple(view.shape[axis] for axis in axes), order)
+    return value.view.permuted(_axes(node, len(value.view.shape)))
 
 
 def reshaped(builder: Builder, view: View, shape: Shape) -> View:

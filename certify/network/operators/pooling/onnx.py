@@ -13,7 +13,7 @@ from certify.network.onnx.model import MICROSOFT, Node, tensor_place
 from certify.network.onnx.quantizers import dequantized, read_quantizer
 from certify.network.onnx.registry import Reader, Readers
 from certify.network.onnx.values import Integers, Mean, Real, Value, View
-from certify.network.onnx.windows import expect_image, read_window
+from certify.network.onnx.windows import TO_FIRST, TO_LAST, expect_image, expect_rank, read_window
 from certify.network.operators.operator import Shape
 from certify.network.operators.pooling.model import Pooling
 from certify.network.operators.window import Window
@@ -25,7 +25,21 @@ def _pooled(shape: Shape, window: Window) -> Shape:
 
 def _max_pool(builder: Builder, node: Node) -> Value:
     expect_inputs(node, 1, 1)
+    return _maximum(builder, node, builder.value(node.inputs[0]))
+
+
+def _max_pool_last(builder: Builder, node: Node) -> Value:
+    """Read onnxruntime's NhwcMaxPool."""
+    expect_inputs(node, 1, 1)
     found = builder.value(node.inputs[0])
+    if not isinstance(found, Integers):
+        raise InputError(f"expected integers, found {described(found)}", tensor_place(node.inputs[0]))
+    expect_rank(found.view.shape)
+    pooled = _maximum(builder, node, replace(found, view=found.view.permuted(TO_FIRST)))
+    return replace(pooled, view=pooled.view.permuted(TO_LAST))
+
+
+def _maximum(builder: Builder, node: Node, found: Value) -> Integers | Real:
     if isinstance(found, Real):
         found = builder.settled(node.inputs[0])
     elif not isinstance(found, Integers):
@@ -76,12 +90,15 @@ def _between_quantizers(pool: Callable[[Builder, Node, Real], Value]) -> Reader:
 def _quantized(pool: Callable[[Builder, Node, Real], Value]) -> Reader:
     def read(builder: Builder, node: Node) -> Value:
         expect_inputs(node, 4, 5)
-        if attribute(node, "channels_last", int, 0):
-            raise InputError("expected channels first, found channels_last")
         source = dequantized(builder, *node.inputs[:3])
         if not isinstance(source, Real):
             raise InputError("expected an activation, found a constant", tensor_place(node.inputs[0]))
-        return read_quantizer(builder, node.inputs[3], present(node, 4)).quantize(pool(builder, node, source))
+        last = attribute(node, "channels_last", int, 0)
+        if last:
+            expect_rank(source.view.shape)
+            source = replace(source, view=source.view.permuted(TO_FIRST))
+        found = read_quantizer(builder, node.inputs[3], present(node, 4)).quantize(pool(builder, node, source))
+        return replace(found, view=found.view.permuted(TO_LAST)) if last else found
 
     return read
 
@@ -90,6 +107,7 @@ READERS: Readers = {
     ("", "MaxPool"): _max_pool,
     ("", "AveragePool"): _between_quantizers(_mean),
     ("", "GlobalAveragePool"): _between_quantizers(_global_mean),
+    (MICROSOFT, "NhwcMaxPool"): _max_pool_last,
     (MICROSOFT, "QLinearAveragePool"): _quantized(_mean),
     (MICROSOFT, "QLinearGlobalAveragePool"): _quantized(_global_mean),
 }

@@ -60,7 +60,7 @@ def test_falling_channels_change_sign_and_constant_ones_have_one_level():
 
 
 def test_a_model_without_a_grid_is_refused_in_one_line():
-    with pytest.raises(InputError, match="Conv_5', tensor 'x.7': expected a quantized input, or an input grid"):
+    with pytest.raises(InputError, match=r"Conv_5', tensor 'x\.7': expected a quantized input, or an input grid"):
         read_onnx(ESPCN.read_bytes())
 
 
@@ -111,7 +111,9 @@ def test_another_grid_is_refused(text):
         InputGrid.parse(text)
 
 
-@pytest.mark.parametrize("value", [Fraction(2), Fraction(9, 4), Fraction(10**-40), Fraction(3, 2**149), Fraction(1e300)])
+@pytest.mark.parametrize(
+    "value", [Fraction(2), Fraction(9, 4), Fraction(10**-40), Fraction(3, 2**149), Fraction(1e300)]
+)
 def test_a_root_is_the_nearest_float(value):
     root = nearest_root(value)
     below, above = (Fraction(math.nextafter(float(root), side)) for side in (0, math.inf))

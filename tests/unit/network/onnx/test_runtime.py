@@ -7,8 +7,8 @@ import onnx_models
 import onnx_runtime
 import pytest
 
-from certify.network.evaluate import evaluate
 from certify.network.batch import Batch
+from certify.network.evaluate import evaluate
 from certify.network.onnx.convert import read_onnx
 
 CASES = [

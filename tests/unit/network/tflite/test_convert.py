@@ -275,11 +275,6 @@ REFUSED: dict[str, tuple[Any, str, str]] = {
         "tensor 'bias0'",
         "as many scales as the weights, 1, found 2",
     ),
-    "a factor of 0": (
-        lambda: chain([Layer([[1]], (1e-44,), None, 3e38)], 1e-44),
-        "tensor 'layer0'",
-        "positive factor",
-    ),
     "a factor that is too large": (lambda: one(bias=None, output_scale=1e-12), "tensor 'layer0'", "below 2^30"),
     "a factor that overflows": (
         lambda: one(bias=None, scales=(3e38,), output_scale=1e-38),

@@ -132,14 +132,20 @@ def _depthwise(rng: np.random.Generator) -> Model:
     how: Any = {"stride": (1, int(rng.integers(1, 3))), "padding": ["SAME", "VALID"][int(rng.integers(2))]}
     shape = _plane(image.shape, kernel, how, outputs)
     output = Tensor("out", shape, "INT8", (image.scales[0] * max(scales) * 400,), (_zero(rng),))
-    drawing.op("DEPTHWISE_CONV_2D", [0, *made], output, **depthwise(multiplier, **how, activation="RELU6"))
+    drawing.op(
+        "DEPTHWISE_CONV_2D",
+        [0, *made],
+        output,
+        **depthwise(multiplier, **how, activation=["RELU6", "NONE"][int(rng.integers(2))]),
+    )
     return drawing.model()
 
 
-def _residual(rng: np.random.Generator) -> Model:
+def _residual(rng: np.random.Generator, *, large: bool = True) -> Model:
     drawing, powers = Drawing(_image(rng)), bool(rng.integers(2))
-    first = _convolve(drawing, rng, 0, "a", 4, (3, 3), activation="RELU", scale=_scale(rng, powers=powers))
-    second = _convolve(drawing, rng, first, "b", 4, scale=_scale(rng, powers=powers))
+    channels = 16 if large else 1
+    first = _convolve(drawing, rng, 0, "a", channels, (3, 3), activation="RELU", scale=_scale(rng, powers=powers))
+    second = _convolve(drawing, rng, first, "b", channels, scale=_scale(rng, powers=powers))
     shape = drawing.tensors[first].shape
     output = Tensor("sum", shape, "INT8", (_scale(rng, powers=powers),), (_zero(rng),))
     total = drawing.op("ADD", [first, second], output, **addition(["NONE", "RELU"][int(rng.integers(2))]))
@@ -206,8 +212,8 @@ def _moved(rng: np.random.Generator) -> Model:
     return drawing.model()
 
 
-def _tables(rng: np.random.Generator) -> Model:
-    image = _image(rng)
+def _tables(rng: np.random.Generator, *, large: bool = True) -> Model:
+    image = _image(rng, channels=16) if large else Tensor("image", (1, 7), "INT8", (0.04,), (_zero(rng),))
     drawing, shape = Drawing(image), image.shape
     slope = {0: number("Float32", float(rng.choice([0.01, 0.1, 0.3, 0.7])))}
     leaky = Tensor("leaky", shape, "INT8", (image.scales[0] * float(rng.uniform(0.3, 2)),), (_zero(rng),))
@@ -247,6 +253,7 @@ BUILT: dict[str, Draw] = {
     "pooling and concatenation": _pooled,
     "elements in other places": _moved,
     "tables": _tables,
+    "tables, fewer elements than a block": lambda rng: _tables(rng, large=False),
     "products": _attention,
 }
 
@@ -276,12 +283,28 @@ def test_a_built_graph(draw: Draw, kernel: Any) -> None:
     for _ in range(8):
         data = draw(rng).pack()
         found = read_tflite(data, RULES[kernel])
-        # A RESHAPE to constants has one row.
-        one_by_one = draw is _moved
-        points = int8_points(found, 6 if one_by_one else 60, 8)
+        # A RESHAPE to constants has one row, and so has what is smaller than a block.
+        one_by_one = draw is _moved or len(found.network.input.shape) == 1
+        points = int8_points(found, 8 if one_by_one else 60, 8)
         assert differing(data, found, kernel, points, chunk=1 if one_by_one else 60) == {}
         last = run(data, kernel, points[:1] - 128 - found.network.input.low[0], [found.output_tensor])[0]
         assert evaluate(found.network, points[0].tolist()) == tuple(last[0].tolist())
+
+
+@pytest.mark.parametrize("code", ["ADD", "QUANTIZE"])
+def test_the_rest_behind_a_block_of_16_is_refused(code: str) -> None:
+    start = Tensor("a", (1, 17), "INT8", (0.1,), (3,))
+    drawing = Drawing(start)
+    end = Tensor("c", (1, 17), "INT8", (0.3,), (0,))
+    if code == "ADD":
+        drawing.op(code, [0, 0], end, **addition())
+    else:
+        drawing.op(code, [0], end)
+    data = drawing.model().pack()
+    for rule in ("single", "float32"):
+        assert read_tflite(data, rule).network.layers
+    with pytest.raises(InputError, match="tensor 'c': expected fewer elements than 16 or a multiple of it, found 17"):
+        read_tflite(data, "double")
 
 
 def _sum_of_scales(ratio: float) -> bytes:
