@@ -112,6 +112,9 @@ class Maker:
         scale = x.scale * float(scales.mean()) * 36 * 60 * np.sqrt(weights[0].size) / 60
         zero_point = self.least if relu else self.least + 120
         named = {"group": group, "kernel_shape": [kernel, kernel], **attributes}
+        if "auto_pad" in named:
+            # What the padding comes to is said for the shape alone.
+            del named["pads"]
         weight = self.constant(weights, np.int8, "weight")
         weight_scale = self.constant(scales, np.float32, "scale")
         weight_zero = self.constant(np.zeros_like(scales), np.int8, "zero_point")
@@ -188,6 +191,18 @@ class Maker:
         found = self.node("Add", [self.float_of(x), self.float_of(y)])
         found = self.node("Relu", [found]) if relu else found
         return self.quantized(found, x.shape, scale, zero_point)
+
+    def add_vector(self, x: Tensor, *, first: bool) -> Tensor:
+        """Return x and a quantized vector along its last dimension, added in one order or the other."""
+        values = self.random.integers(self.least, self.least + 256, x.shape[-1])
+        vector = [self.constant(values, self.dtype, "vector"), *self.pair(x.scale * 0.37, self.least + 140)]
+        scale, zero_point = x.scale * 1.25, self.least + 120
+        if self.style == "qop":
+            operands = [vector, self.of(x)] if first else [self.of(x), vector]
+            inputs = [*operands[0], *operands[1], *self.pair(scale, zero_point)]
+            return Tensor(self.node("QLinearAdd", inputs, domain=MICROSOFT), x.shape, scale, zero_point)
+        names = [self.node("DequantizeLinear", vector), self.float_of(x)]
+        return self.quantized(self.node("Add", names if first else names[::-1]), x.shape, scale, zero_point)
 
     def unary(self, kind: str, x: Tensor, scale: float, zero_point: int, **attributes: Any) -> Tensor:
         """Return a function of every element, or a softmax or a pool: QLinear and the name in QOperator form."""
@@ -305,7 +320,34 @@ def averaged(style: Style, dtype: Any) -> bytes:
     return make.model(make.unary("AveragePool", x, x.scale * 0.6, make.least + 128, kernel_shape=[3, 3]))
 
 
+def clipped(style: Style, dtype: Any) -> bytes:
+    """Bounds that the quantizer has anyway, padding by name, dimensions of length 1 that come and go."""
+    make = Maker(style, dtype, 8)
+    x = make.conv(make.begin((1, 3, 7, 8)), 6, 3, strides=[2, 2], pads=[1, 0, 1, 1], auto_pad="SAME_UPPER")
+    if style == "qdq":
+        bounds = [make.constant(value, np.float32) for value in (0, 6)]
+        x = make.quantized(make.node("Clip", [make.float_of(x), *bounds]), x.shape, 6 / 255, make.least)
+    else:
+        x = make.unary("LeakyRelu", x, 6 / 255, make.least, alpha=0.0)
+    x = make.moved("MaxPool", x, (1, 6, 1, 4), kernel_shape=[4, 1])
+    axes = make.constant([2], np.int64)
+    x = make.moved("Squeeze", x, (1, 6, 4), axes)
+    x = make.moved("Transpose", x, (1, 4, 6), perm=[0, 2, 1])
+    x = make.moved("Unsqueeze", x, (1, 4, 1, 6), axes)
+    x = make.moved("Flatten", x, (1, 24), axis=1)
+    return make.model(make.gemm(x, 3))
+
+
+def shifted(style: Style, dtype: Any) -> bytes:
+    """Dense layers of several rows whose biases are added behind the quantizer, as quantized transformers have them."""
+    make = Maker(style, dtype, 9)
+    x = make.add_vector(make.matmul(make.begin((1, 5, 12)), 10), first=False)
+    return make.model(make.add_vector(make.matmul(x, 7), first=True))
+
+
 MODELS = {
+    "shifted": shifted,
+    "clipped": clipped,
     "perceptron": perceptron,
     "convolutional": convolutional,
     "residual": residual,
@@ -377,6 +419,8 @@ def brevitas(mode: str = "ROUND", *, bipolar: bool = False, seed: int = 7) -> by
     x = make.node("MaxPool", [x], kernel_shape=[2, 2], strides=[2, 2])
     x = make.quant(make.node("GlobalAveragePool", [x]), 0.061, 6, mode=mode)
     x = make.node("Flatten", [x])
+    shift = make.quant(make.constant(make.random.normal(0, 0.5, (1, 8)), np.float32), 0.04, 5)
+    x = make.quant(make.node("Add", [x, shift]), 0.07, 6, mode=mode)
     weights = make.quant(make.constant(make.random.normal(0, 0.2, (8, 5)), np.float32), 0.031, 5)
     x = make.node("Add", [make.node("MatMul", [x, weights]), make.constant(make.random.normal(0, 1, 5), np.float32)])
     return make.finish(make.quant(x, 0.0531, 6, mode=mode), (1, 5), (1, 2, 6, 4))

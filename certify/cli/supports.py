@@ -11,13 +11,16 @@ from certify.base.law import GENERATOR, MAX_PRECISION_BITS, QUANTIZATIONS
 from certify.certificate.form import CONSTRUCTION, EQUIVALENCE, EXACT_TICKET
 from certify.cli.output import Output, output_options
 from certify.cli.streams import write
+from certify.network import tflite
+from certify.network.onnx import convert as onnx
+from certify.network.operators import OPERATOR_NAMES
 from certify.network.reader import FORMAT
 from certify.network.rounding import ROUNDINGS, RULES
 from certify.network.step_form import MAX_PRECISION_BITS as MAX_TARGET_BITS
-from certify.network.steps import MAX_SHIFT, STEP_NAMES
-from certify.network.target import TFLITE
+from certify.network.step_form import STEP_NAMES
+from certify.network.steps import MAX_SHIFT
+from certify.network.target import ONNX, TFLITE
 from certify.network.tensors import DTYPES
-from certify.network.tflite import SUPPORTED_OPERATORS
 from certify.proof.claim import RelationName
 from certify.report.exit_codes import FAILED, HOLDS
 
@@ -33,10 +36,12 @@ def command(output: Output) -> None:
 
 def _supported() -> dict[str, Any]:
     return {
-        "target formats": [FORMAT, TFLITE],
-        "TFLite": ["int8 multilayer perceptrons, with the package tflite (the extra tflite)"],
-        "TFLite operators": list(SUPPORTED_OPERATORS),
-        "layers": ["dense, with bias and constants, in a chain"],
+        "target formats": [FORMAT, TFLITE, ONNX],
+        "TFLite": ["int8 models with a batch of one, with the package tflite (the extra tflite)"],
+        "TFLite operators": list(tflite.SUPPORTED_OPERATORS),
+        "ONNX": ["QDQ, QOperator and QONNX models with a batch of one, with the package onnx (the extra onnx)"],
+        "ONNX operators": list(onnx.SUPPORTED_OPERATORS),
+        "layers": [*OPERATOR_NAMES, "in any graph without cycles"],
         "steps": list(STEP_NAMES),
         "roundings of requantize": list(ROUNDINGS),
         "rules of requantize": list(RULES),
@@ -55,9 +60,10 @@ def _supported() -> dict[str, Any]:
         "certificates": [EXACT_TICKET, EQUIVALENCE],
         "keys": ["Ed25519, unencrypted PKCS#8 PEM; trust in allowed_signers files"],
         "not read": [
-            "convolutions and graphs (inputs of a layer)",
+            "steps and tables that fall somewhere",
             "TFLite models of floats, int16 or uint8, of several rows, with dynamic shapes or other operators",
-            "ONNX, QONNX; as targets PyTorch, npz, safetensors",
+            "ONNX models of floats, with dynamic shapes, external data, subgraphs or other operators",
+            "PyTorch, npz and safetensors as targets (as base networks and masks they are)",
         ],
     }
 

@@ -11,10 +11,14 @@ from dataclasses import replace
 
 from certify.errors import InputError
 from certify.network.model import Box, Network
+from certify.network.operators.operator import Shape
 
 
 def check_comparable(left: Network, right: Network) -> None:
-    """Check that input shapes, input precision bits and output counts match.
+    """Check that input shapes, input precision bits and outputs match.
+
+    Outputs match when they are as many and in one order: dimensions of 1 change nothing, and a plain list is any
+    shape in row-major order. Two tensors of as many elements but other dimensions do not match.
 
     Boxes are not compared: an audit uses the target's whole box, whatever the other network says.
 
@@ -25,10 +29,19 @@ def check_comparable(left: Network, right: Network) -> None:
         "input.shape": (left.input.shape, right.input.shape),
         "input.precision_bits": (left.input.precision_bits, right.input.precision_bits),
         "outputs": (left.outputs, right.outputs),
+        "output.shape": _output_shapes(left, right),
     }
     for place, (expected, found) in pairs.items():
         if expected != found:
             raise InputError(f"expected {expected} as in the first network, found {found} in the second", place)
+
+
+def _output_shapes(left: Network, right: Network) -> tuple[Shape, Shape]:
+    """Return both output shapes, as far as they say in which order the outputs are."""
+    shapes = left.shapes()[-1], right.shapes()[-1]
+    long = [[length for length in shape if length > 1] for shape in shapes]
+    listed = min(map(len, long)) < 2
+    return ((), ()) if listed or long[0] == long[1] else shapes
 
 
 def common_scale(left: Network, right: Network) -> tuple[int, int]:

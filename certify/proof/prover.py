@@ -1,10 +1,10 @@
 """The prover: does a relation hold between two networks on every grid point of the target's box?
 
 Ways to know, kept apart and held against each other:
-- for a ticket of Theorem 1, or of a graph with convolutions (docs/convolutions.md), the decomposition of docs/proof.md,
-  conditions 0 to 5, every obligation refuted by z3: it proves; formulas over whole neurons and small whole networks check
-  that it composes; a sweep of the whole grid, where points times multiplications stay under a bound, or a search over
-  some points, must agree;
+- for a ticket of Theorem 1, or one of a graph with convolutions, the decomposition of docs/proof.md, conditions 0 to
+  5, every obligation refuted by z3: it proves; formulas over whole neurons and small whole networks check that it
+  composes; a sweep of the whole grid, where points times multiplications stay under a bound, or a search over some
+  points, must agree;
 - for any other pair, and where that does not hold, the steps of `portfolio`.
 
 What ran must agree, or the run stops with a DisagreementError. An obligation that fails refutes nothing, and only a

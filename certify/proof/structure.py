@@ -137,6 +137,9 @@ def pair_up(target: Network, ticket: Network) -> tuple[Pair, ...]:
         raise NotApplicableError(f"condition 0: expected {expected} layers, found {len(ticket.layers)}")
     if ticket.input.shape != target.input.shape:
         raise NotApplicableError("condition 0: the inputs have different shapes")
+    if target.chain is None and min(target.input.sizes, default=1) < 1:
+        # Of a chain every feature's range is asked about; a hull over positions would hide an empty one.
+        raise NotApplicableError("condition 4: the box is empty")
     walk = _Walk(target, ticket)
     for index, layer in enumerate(target.layers):
         walk.go(index, layer)

@@ -188,6 +188,9 @@ STEPS = {
     "offset": {"value": 1},
     "step": {},
     "sign": {},
+    "round_significant": {},
+    "thresholds": {"at": [0, 3]},
+    "table": {"low": 0, "values": [1, 2]},
 }
 
 
@@ -209,8 +212,10 @@ def test_what_is_listed_is_read(certify):
         assert read_network(target_bytes(changed("layers", 0, "bias", to=data)))
     for rule in said["rules of requantize"]:
         assert reads({"op": "requantize", "shift": -1, "multiplier": 1, "rule": rule, "zero_point": 1})
-    assert said["target formats"] == [TINY["format"], "tflite"]
-    assert "FULLY_CONNECTED" in said["TFLite operators"]
+    assert said["target formats"] == [TINY["format"], "tflite", "onnx"]
+    assert {"FULLY_CONNECTED", "CONV_2D"} <= set(said["TFLite operators"])
+    assert {"QLinearConv", "Quant"} <= set(said["ONNX operators"])
+    assert {"dense", "conv2d", "softmax"} <= set(said["layers"])
     assert issued().payload.decode().count(said["certificates"][0]) == 1
     assert said["certificates"][1] == EQUIVALENCE
     base = statement()["predicate"]["base"]
@@ -248,7 +253,8 @@ def test_help_of_a_command(certify, command):
     ran = certify(command, "--help")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.startswith(f"Usage: certify {command} [OPTIONS]")
-    assert f"--format [{'smtlib' if command == 'export' else 'text|json'}]" in ran.out
+    formats = "onnx|network|npz|safetensors|vnnlib|smtlib" if command == "export" else "text|json"
+    assert f"--format [{formats}]" in ran.out
 
 
 def test_help(certify):

@@ -83,7 +83,7 @@ def test_export_needs_no_signature_and_no_true_proof(prepared):
 
 EXPORTS_REFUSED = {
     "no format": (["c.json"], "Missing option '--format'"),
-    "another format": (["c.json", "--format", "onnx"], "'onnx' is not"),
+    "another format": (["c.json", "--format", "nnef"], "'nnef' is not"),
     "no such file": (["none.json", "--format", "smtlib"], "expected a certificate or a target, found no such file"),
     "neither": (["key.pem", "--format", "smtlib"], "key.pem: "),
     "half a certificate": (["half.json", "--format", "smtlib"], "half.json: "),

@@ -15,6 +15,7 @@ from certify.network.onnx.values import Affine, Constant, Grid, Integers, Real, 
 from certify.network.operators import Linear
 from certify.network.operators.operator import Shape
 
+MAX_WEIGHT_BITS = 16
 MAX_BIAS_DIFFERENCE = 1e-5
 """Relative, of a bias's scale from input scale · weight scale: exporters multiply them in single precision."""
 
@@ -43,8 +44,10 @@ def channel_scales(weights: Grid, axis: int) -> Array:
     """Return the scales of weights, float32[1] or one for each output channel.
 
     Raises:
-        InputError: they vary along another dimension.
+        InputError: they vary along another dimension, or the weights are wider than `MAX_WEIGHT_BITS`.
     """
+    if weights.bits > MAX_WEIGHT_BITS:
+        raise InputError(f"expected weights of at most {MAX_WEIGHT_BITS} bits, found INT32")
     scales, place = one_each(weights.scales, weights.integers.shape, "scales")
     if place not in (None, axis):
         raise InputError(f"expected scales for each output channel, found scales along dimension {place}")

@@ -26,6 +26,7 @@ from certify.network.onnx.values import (
     Mean,
     Order,
     Real,
+    Shifted,
     Soft,
     Start,
     Value,
@@ -214,7 +215,7 @@ def described(value: Value) -> str:
             return "a quantized constant"
         case Integers():
             return f"a tensor of {value.dtype}"
-        case Real() | Added() | Joined() | Mean() | Soft():
+        case Real() | Added() | Shifted() | Joined() | Mean() | Soft():
             return "an activation of real numbers"
 
 

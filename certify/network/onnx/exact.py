@@ -16,7 +16,19 @@ from typing import Literal
 from certify.errors import InputError
 from certify.network.onnx.builder import Builder, described
 from certify.network.onnx.single import joined_view
-from certify.network.onnx.values import Added, Affine, Between, Joined, Mean, Pending, Real, Value, View, common_order
+from certify.network.onnx.values import (
+    Added,
+    Affine,
+    Between,
+    Joined,
+    Mean,
+    Pending,
+    Real,
+    Shifted,
+    Value,
+    View,
+    common_order,
+)
 from certify.network.operators import Addition, Linear, Pooling, Term
 from certify.network.steps import Thresholds
 
@@ -84,6 +96,8 @@ def _view(builder: Builder, value: Value, levels: Levels) -> View:
             return _real(builder, value, levels)
         case Added():
             return _real(builder, _sum(builder, value), levels)
+        case Shifted():
+            return _real(builder, _shifted(value), levels)
         case Mean():
             return _real(builder, _mean(builder, value), levels)
         case Joined():
@@ -104,10 +118,13 @@ def _real(builder: Builder, real: Real, levels: Levels) -> View:
     if sum(map(len, found)) > MAX_THRESHOLDS:
         raise InputError(f"expected at most {MAX_THRESHOLDS} thresholds, found {sum(map(len, found))}")
     same = all(each == found[0] for each in found)
-    if not same and not (real.raw and isinstance(builder.layers[real.view.layer], Linear)):
+    view = real.view
+    if not same and not real.raw and real.channel == len(view.shape) - 1:
+        view = View(builder.arrange(view, view.natural), view.shape, view.natural)
+    elif not same and not (real.raw and isinstance(builder.layers[view.layer], Linear)):
         raise InputError("expected one function for all channels of a tensor that is no accumulation, found several")
     step = Thresholds(found[0] if same else tuple(found), levels.low)
-    return builder.finish(real, [step], negated) if real.raw else builder.stepped(real.view, [step])
+    return builder.finish(real, [step], negated) if real.raw else builder.stepped(view, [step])
 
 
 def _channels(real: Real) -> int:
@@ -184,6 +201,14 @@ def _sum(builder: Builder, value: Added) -> Real:
     high = sum(w * each.highs[0] for w, each in zip(weights, (left, right), strict=True))
     view = View(layer, left.view.shape, order)
     return Real(view, (unit,), (low,), (high,), value.pending, raw=True)
+
+
+def _shifted(value: Shifted) -> Real:
+    """Return a quantized tensor with an exact number added in each place of its last dimension."""
+    source, scale = value.source, Fraction(float(value.addend.scales.item()))
+    offsets = tuple(scale * integer for integer in value.addend.integers.reshape(-1).tolist())
+    pending = (*source.pending, Affine((Fraction(1),), offsets), *value.pending)
+    return replace(source, pending=pending, channel=len(source.view.shape) - 1)
 
 
 def _mean(builder: Builder, value: Mean) -> Real:

@@ -27,6 +27,7 @@ from certify.network.onnx.values import (
     Grid,
     Joined,
     Real,
+    Shifted,
     Value,
     exact,
     one_each,
@@ -71,7 +72,7 @@ def _between(builder: Builder, name: str, bounds: Between) -> Value:
     found = builder.value(name)
     if isinstance(found, Real):
         return found.then(bounds)
-    if isinstance(found, Added | Joined):
+    if isinstance(found, Added | Shifted | Joined):
         return replace(found, pending=(*found.pending, bounds))
     raise InputError(f"expected a dequantized activation, found {described(found)}", tensor_place(name))
 

@@ -22,7 +22,7 @@ DEFAULT_DOMAIN = ""
 MICROSOFT = "com.microsoft"
 QONNX_DOMAINS = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general")
 DOMAINS = (DEFAULT_DOMAIN, MICROSOFT, *QONNX_DOMAINS)
-MIN_OPSET = 10
+MIN_OPSET, MAX_OPSET = 10, 26
 MAX_RANK = 8
 MAX_NODES = 2**14
 MAX_ELEMENTS = 2**27
@@ -162,8 +162,8 @@ def _opsets(proto: Any) -> dict[str, int]:
         if domain in found:
             raise InputError(f"expected every domain's opset once, found '{shorten(domain)}' twice")
         found[domain] = entry.version
-    if found.get(DEFAULT_DOMAIN, 0) < MIN_OPSET:
-        raise InputError(f"expected opset {MIN_OPSET} or later, found {found.get(DEFAULT_DOMAIN, 'none')}")
+    if not MIN_OPSET <= found.get(DEFAULT_DOMAIN, 0) <= MAX_OPSET:
+        raise InputError(f"expected opset {MIN_OPSET} to {MAX_OPSET}, found {found.get(DEFAULT_DOMAIN, 'none')}")
     return found
 
 

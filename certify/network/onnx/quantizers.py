@@ -88,7 +88,7 @@ def dequantized(builder: Builder, name: str, scale: str, zero_point: str, *, axi
     """
     found = builder.value(name)
     if isinstance(found, Constant):
-        return constant_grid(builder, name, scale, zero_point, axis)
+        return constant_grid(builder, name, scale, zero_point, axis=axis)
     if not isinstance(found, Integers):
         raise InputError(f"expected integers, found {described(found)}", tensor_place(name))
     zero_points, dtype = read_zero_point(builder, zero_point, found.dtype)
@@ -100,7 +100,7 @@ def dequantized(builder: Builder, name: str, scale: str, zero_point: str, *, axi
     return Real(builder.centered(found, zero), exact, (low,), (high,), factors=(scales.reshape(1),))
 
 
-def constant_grid(builder: Builder, name: str, scale: str, zero_point: str, axis: int) -> Grid:
+def constant_grid(builder: Builder, name: str, scale: str, zero_point: str, *, axis: int) -> Grid:
     """Return a constant's integers with their scale.
 
     Raises:
@@ -118,7 +118,8 @@ def constant_grid(builder: Builder, name: str, scale: str, zero_point: str, axis
     integers = array.astype(np.int64) - _along(zero_points, array.shape, axis, zero_point)
     wide = max(int(integers.max(initial=0)), -int(integers.min(initial=0)))
     bits = 31 if dtype == "INT32" else (7 if wide <= 2**7 else 8)
-    return Grid(integers, scales, bits)
+    zero = int(zero_points.reshape(-1)[0]) if zero_points.size else 0
+    return Grid(integers, scales, bits, zero)
 
 
 def _along(values: Array, shape: tuple[int, ...], axis: int, name: str) -> Array:

@@ -8,6 +8,7 @@ tables of functions of 8 bit integers.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -27,6 +28,7 @@ from certify.network.onnx.values import (
     Mean,
     Pending,
     Real,
+    Shifted,
     Soft,
     Value,
     View,
@@ -77,6 +79,8 @@ class Quantizer:
                 return self._mapped(value)
             case Added():
                 return self._added(value)
+            case Shifted():
+                return self._shifted(value)
             case Joined():
                 return self._joined(value)
             case Mean():
@@ -134,7 +138,8 @@ class Quantizer:
         if not np.isfinite(table).all() or (np.diff(table) < 0).any():
             kind = next((each.kind for each in real.pending if isinstance(each, Function)), "a function")
             raise InputError(f"expected a function that never falls, found {kind} falling somewhere")
-        return self._builder.stepped(real.view, [table_step(low, table.astype(np.int64).tolist())])
+        values = table.astype(np.int64).tolist()
+        return self._builder.stepped(real.view, [Thresholds(rises(low, values), values[0])])
 
     def _added(self, value: Added) -> View:
         """Add as MLAS's AVX2 kernel does.
@@ -144,10 +149,7 @@ class Quantizer:
         """
         left, right = value.left, value.right
         zero_points = [self._zero_point_in_file(each) for each in (left, right)]
-        with np.errstate(all="ignore"):
-            ratios = [Fraction(float(_finite(each.scale / self._scale))) for each in (left, right)]
-        parts = _round(ratios[0] * zero_points[0] + _round(ratios[1] * zero_points[1]))
-        fixed = _round(self._zero_point - parts)
+        ratios, fixed = self._sum_parts((left.scale, right.scale), zero_points)
         inner = ratios[1] * zero_points[1] + fixed
         bits = max(_bits(ratios[1]), _bits(inner))
         sources = self._builder.arrange(right.view, common_order(left.view, right.view))
@@ -166,6 +168,37 @@ class Quantizer:
         if high - low != 255:
             raise InputError("expected activations of 8 bits, found others")
         return (INTEGER_TYPES[self._dtype][0]) - low
+
+    def _sum_parts(
+        self, scales: tuple[np.float32, np.float32], zero_points: Sequence[int]
+    ) -> tuple[list[Fraction], Fraction]:
+        """Return r of both operands, and F."""
+        with np.errstate(all="ignore"):
+            ratios = [Fraction(float(_finite(scale / self._scale))) for scale in scales]
+        parts = _round(ratios[0] * zero_points[0] + _round(ratios[1] * zero_points[1]))
+        return ratios, _round(self._zero_point - parts)
+
+    def _shifted(self, value: Shifted) -> View:
+        """Add a vector: what `_added` computes, as a list of thresholds for each channel."""
+        source, (low,), (high,) = value.source, value.source.lows, value.source.highs
+        own, other = self._zero_point_in_file(source), value.addend.zero_point
+        scales = source.scale, np.float32(value.addend.scales.item())
+        zero_points = (other, own) if value.first else (own, other)
+        ratios, fixed = self._sum_parts(scales[::-1] if value.first else scales, zero_points)
+        found = []
+        for addend in value.addend.integers.reshape(-1).tolist():
+            table = []
+            for x in range(low, high + 1):
+                pair = (addend + other, x + own) if value.first else (x + own, addend + other)
+                total = _round(pair[0] * ratios[0] + _round(pair[1] * ratios[1] + fixed))
+                table.append(min(max(round(total) - self._zero_point, self._bounds[0]), self._bounds[1]))
+            found.append(table)
+        view = source.view
+        layer = self._builder.arrange(view, view.natural)
+        least = min(table[0] for table in found)
+        step = Thresholds(tuple((*(low,) * (table[0] - least), *rises(low, table)) for table in found), least)
+        steps = (step, *self._clamps(value.pending))
+        return self._builder.stepped(View(layer, view.shape, view.natural), steps)
 
     def _second(self, value: Added, ratio: Fraction, zero_point: int, other: int, other_bits: int) -> View:
         outer = ratio * zero_point
@@ -240,18 +273,11 @@ class Quantizer:
         """Take the softmax as QLinearSoftmax does, but for the last bits of its floats."""
         source, shape = value.source, value.source.view.shape
         order = (*(place for place in source.view.natural if place != value.axis), value.axis)
-        scale = float(source.scale)
-        table = [round(math.exp(-d * scale) * 2**SOFTMAX_BITS) for d in range(256)]
-        while table[-1] == 0:
-            table.pop()
+        table = _exponentials(float(source.scale), shape[value.axis])
         with np.errstate(all="ignore"):
             one = int(np.floor(_finite(np.float32(1) / self._scale)))
         if not 1 <= one <= 2**16:
             raise InputError(f"expected an output scale from 2^-16 to 1 of a softmax, found {self._scale!s}")
-        if one > self._bounds[1] and self._dtype == "INT8":
-            self._builder.notes.append(
-                f"softmax: an element of {self._bounds[1] + 1} steps or more saturates, where onnxruntime wraps"
-            )
         layer = self._builder.arrange(source.view, order)
         found = Softmax(tuple(table), one, steps=(Clamp(*self._bounds),), sources=(layer,))
         return View(self._builder.emit(found), shape, order)
@@ -269,10 +295,10 @@ def joined_view(builder: Builder, views: list[View], axis: int) -> View:
     return View(layer, (*shape[:axis], length, *shape[axis + 1 :]), order)
 
 
-def table_step(low: int, values: list[int]) -> Thresholds:
-    """Return a rising table of the integers from `low` as thresholds."""
-    at = [low + place for place in range(1, len(values)) for _ in range(values[place] - values[place - 1])]
-    return Thresholds(tuple(at), values[0])
+def rises(low: int, values: list[int]) -> tuple[int, ...]:
+    """Return where a rising table of the integers from `low` rises, as often as it does."""
+    pairs = enumerate(zip(values, values[1:], strict=False), low + 1)
+    return tuple(place for place, (before, after) in pairs for _ in range(after - before))
 
 
 def significand(factor: float) -> tuple[int, int]:
@@ -309,6 +335,17 @@ def _evaluate(function: Pending, values: _Floats) -> _Floats:
         case Function("LeakyRelu", slope):
             return np.where(values >= 0, values, values * np.float32(slope))
     raise InputError("expected a function of one number, found an addition or multiplication of real numbers")
+
+
+def _exponentials(scale: float, length: int) -> list[int]:
+    """Return exp(-d · scale) for d = 0, 1, ... on a common scale, as onnxruntime's table of floats has them."""
+    shift = max(0.0, math.log(float(np.finfo(np.float32).max) / length) - 5)
+    floats = [float(np.float32(math.exp((-d + shift / scale) * scale))) for d in range(256)]
+    _, exponent = math.frexp(floats[0])
+    found = [round(Fraction(value) * Fraction(2) ** (SOFTMAX_BITS - exponent)) for value in floats]
+    while found[-1] == 0:
+        found.pop()
+    return found
 
 
 def _finite(value: Any) -> Any:

@@ -86,11 +86,13 @@ class Grid:
         integers: int64[shape], zero points taken off.
         scales: float32, as many dimensions as the integers, and broadcasts with them.
         bits: every integer is within ±2^bits.
+        zero_point: that was taken off, where it is one for all.
     """
 
     integers: Int64Array
     scales: Array
     bits: int
+    zero_point: int = 0
 
 
 @dataclass(frozen=True)
@@ -187,6 +189,23 @@ class Added:
     pending: tuple[Between, ...] = ()
 
 
+@dataclass(frozen=True, eq=False)
+class Shifted:
+    """The sum of a quantized tensor and a quantized vector along its last dimension, not yet made.
+
+    Attributes:
+        source: the tensor.
+        addend: the vector, with one scale.
+        first: whether the vector is the sum's first operand: single precision tells.
+        pending: in order.
+    """
+
+    source: Real
+    addend: Grid
+    first: bool
+    pending: tuple[Between, ...] = ()
+
+
 @dataclass(frozen=True)
 class Joined:
     """Tensors one after the other, not yet on one scale."""
@@ -219,7 +238,7 @@ class Soft:
     axis: int
 
 
-Value: TypeAlias = Start | Constant | Grid | Integers | Real | Added | Joined | Mean | Soft
+Value: TypeAlias = Start | Constant | Grid | Integers | Real | Added | Shifted | Joined | Mean | Soft
 
 
 def shape_of(value: Value) -> Shape:
@@ -233,7 +252,7 @@ def shape_of(value: Value) -> Shape:
             return value.view.shape
         case Added():
             return value.left.view.shape
-        case Soft():
+        case Soft() | Shifted():
             return value.source.view.shape
         case Start() | Mean():
             return value.shape

@@ -80,6 +80,8 @@ def _pads(node: Node, window: Window, plane: Shape) -> tuple[int, ...]:
     assert found is not None
     if auto in ("NOTSET", "VALID"):
         return found if auto == "NOTSET" else (0, 0, 0, 0)
+    if "pads" in node.attributes:
+        raise InputError("expected auto_pad or pads, found both")
     if auto not in ("SAME_UPPER", "SAME_LOWER"):
         raise InputError(f"expected auto_pad NOTSET, VALID, SAME_UPPER or SAME_LOWER, found {str(auto)[:40]}")
     before, after = [], []

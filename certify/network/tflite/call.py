@@ -48,7 +48,7 @@ class State:
         folded: what operators on shapes have computed, by tensor.
         unread: the activations that nothing has read so far.
         readers: how many operands of the whole model each tensor is, operators that only ask for its shape left out.
-        tensors: the tensors that each node is.
+        shared: the nodes that more than one operand is, or the model's output.
     """
 
     model: Model
@@ -58,7 +58,7 @@ class State:
     folded: dict[int, Folded]
     unread: set[int]
     readers: Mapping[int, int]
-    tensors: dict[int, list[int]]
+    shared: set[int]
 
     def tensor(self, index: int) -> Tensor:
         """Return a tensor.
@@ -159,8 +159,7 @@ class Call:
             rename: whether the layer before is named after the written tensor from now on.
         """
         value, written = self.value(index), self.result()
-        same, name = self.state.tensors.get(value.node, []), self.target.name
-        alone = all(self.state.readers[tensor] == 1 and tensor != self.state.model.output for tensor in same)
+        name, alone = self.target.name, value.node not in self.state.shared
         if alone and self.state.graph.extend(value.node, steps, written.zero_point, name if rename else None):
             self._write(value.node, written)
             return
@@ -216,7 +215,8 @@ class Call:
     def _write(self, node: int, written: Activation) -> None:
         self.state.values[self.output] = Value(node, written)
         self.state.unread.add(self.output)
-        self.state.tensors.setdefault(node, []).append(self.output)
+        if self.state.readers[self.output] > 1 or self.output == self.state.model.output:
+            self.state.shared.add(node)
 
 
 Reader: TypeAlias = Callable[[Call], None]

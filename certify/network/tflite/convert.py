@@ -174,11 +174,14 @@ class _Reading:
     def _begin(self, index: int) -> None:
         """Start the claim at a tensor."""
         start = activation(self._model.tensors[index])
-        graph = Graph(own_shape(start.tensor), start.zero_point)
+        try:
+            graph = Graph(own_shape(start.tensor), start.zero_point)
+        except InputError as error:
+            raise InputError(error.problem, start.tensor.shown) from None
         values = {index: Value(INPUT, start)}
         self._start = index
         readers = Counter(index for one in self._model.operators if one.name != "SHAPE" for index in one.inputs)
-        self._state = State(self._model, self._rule, graph, values, self._folded, set(), readers, {})
+        self._state = State(self._model, self._rule, graph, values, self._folded, set(), readers, set())
 
     def _moves(self, operator: Operator) -> bool:
         """Tell whether an operator that may also compute shapes or begin the claim reads an activation here."""

@@ -20,7 +20,7 @@ import numpy as np
 from certify.errors import InputError
 from certify.network.steps import Clamp, Offset, RequantizeQ31, Step, Thresholds, apply_steps
 from certify.network.tflite.call import Call
-from certify.network.tflite.layer import clamp, in_blocks, multipliers, rounded_twice
+from certify.network.tflite.layer import ELEMENTS_OF_A_BLOCK, clamp, in_blocks, multipliers, rounded_twice
 from certify.network.tflite.multiplier import INT8_HIGH, INT8_LOW
 from certify.network.tflite.operands import Activation, expect_shape
 from certify.network.tflite.options import scalar, table
@@ -64,7 +64,7 @@ def _product(call: Call, source: Activation, output: Activation) -> tuple[Step, 
     if call.rule == "float32" and _LEAST <= ratio <= _MOST:
         return _eight_bits(ratio, output.zero_point)
     ((multiplier, shift),) = multipliers([float(source.scale) / float(output.scale)], output, "single")
-    if call.rule == "single" or not in_blocks(output.tensor):
+    if call.rule == "single" or not in_blocks(output.tensor.size, ELEMENTS_OF_A_BLOCK, "elements", output.tensor):
         return rounded_twice((multiplier,), (shift,), output.zero_point)
     return (RequantizeQ31(multiplier, shift, "double", output.zero_point),)
 

@@ -37,6 +37,8 @@ class Node:
         build: the layer, without sources. One that computes ends at q; one that moves gives the form that it reads.
         reads: the form that it computes with; None for one that moves.
         factor: the largest factor between its accumulators and q, for one with weights; else 0.
+        steps: more steps, on q.
+        name: instead of the layer's own.
     """
 
     sources: tuple[int, ...]
@@ -45,6 +47,8 @@ class Node:
     build: Build
     reads: Form | None
     factor: float = 0.0
+    steps: tuple[Step, ...] = ()
+    name: str | None = None
 
 
 class Graph:
@@ -89,13 +93,10 @@ class Graph:
         """Add steps on q to a node that computes, which then gives another tensor; tell whether it does."""
         if node == INPUT or self._nodes[node].reads is None:
             return False
-        before = self._nodes[node].build
-
-        def build(zero: int) -> Operator:
-            layer = _stepped(before(zero), *steps)
-            return layer if name is None else replace(layer, name=name)  # type: ignore[type-var]
-
-        self._nodes[node] = replace(self._nodes[node], build=build, zero_point=zero_point)
+        before = self._nodes[node]
+        self._nodes[node] = replace(
+            before, steps=(*before.steps, *steps), zero_point=zero_point, name=before.name if name is None else name
+        )
         return True
 
     def layers(self, output: int) -> tuple[tuple[Operator, ...], dict[int, float]]:
@@ -109,7 +110,7 @@ class Graph:
                 continue
             given: Form = "stored" if forms[index] == {"stored"} else "centred"
             sources = [self._place(source, node.reads or given, places, layers) for source in node.sources]
-            layer = node.build(node.zero_point if node.reads is None and given == "stored" else 0)
+            layer = _finished(node, node.zero_point if node.reads is None and given == "stored" else 0)
             if node.reads is not None and given == "centred":
                 layer = _stepped(layer, Offset(-node.zero_point))
             factors |= {len(layers): node.factor} if node.factor else {}
@@ -150,6 +151,13 @@ def elements(shape: Shape) -> int:
     if found > MAX_ELEMENTS:
         raise InputError(f"expected at most {MAX_ELEMENTS} elements in a tensor, found {list(shape)}")
     return found
+
+
+def _finished(node: Node, zero: int) -> Operator:
+    """Return a node's layer, from the zero point that its integers still have in them."""
+    layer = node.build(zero)
+    named = layer if node.name is None else replace(layer, name=node.name)  # type: ignore[type-var]
+    return _stepped(named, *node.steps) if node.steps else named
 
 
 def _stepped(layer: Operator, *steps: Step) -> Operator:

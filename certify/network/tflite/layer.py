@@ -23,10 +23,10 @@ from certify.network.tflite.operands import Activation, constant_data, constant_
 
 Pair: TypeAlias = tuple[int, int]
 """A factor as multiplier · 2^-31 · 2^-shift."""
-Kernel: TypeAlias = Literal["dense", "convolution", "grouped convolution"]
+Kernel: TypeAlias = Literal["dense", "convolution", "by the reference"]
 
 WEIGHT_BITS = 7
-_BLOCK = 16
+ELEMENTS_OF_A_BLOCK = 16
 _ONE: Pair = (1 << 30, -1)
 MAX_BIAS_DIFFERENCE = 0.02
 """Of a bias's scale from input scale · weight scale, in units of the output scale: TFLite's own test."""
@@ -158,8 +158,8 @@ def requantize(pairs: Sequence[Pair], zero_point: int, rule: Rule, kernel: Kerne
     """Return the multiplication by factors, one for all outputs or one for each, to q.
 
     Under `single` that is one rounding in a dense kernel; the reference kernels of convolutions round twice, half-up
-    to the multiplier's scale and then half away from zero. The optimised built-in kernels leave convolutions of
-    several groups to them.
+    to the multiplier's scale and then half away from zero. Some of what is a convolution the optimised built-in
+    kernels leave to them.
     """
     values, shifts = zip(*pairs, strict=True)
     if kernel == "dense" or rule == "float32" or (rule == "double" and kernel == "convolution"):
@@ -167,18 +167,18 @@ def requantize(pairs: Sequence[Pair], zero_point: int, rule: Rule, kernel: Kerne
     return rounded_twice(values, shifts, zero_point)
 
 
-def in_blocks(tensor: Tensor) -> bool:
-    """Tell whether an optimised element-wise kernel takes all elements in blocks of 16, and not one by one.
+def in_blocks(count: int, block: int, what: str, near: Tensor) -> bool:
+    """Tell whether an optimised kernel takes all elements or channels in blocks, and not one by one.
 
     What is left after the blocks it computes one by one, as the reference kernel does and not as in a block.
 
     Raises:
-        InputError: it does both.
+        InputError: it does both; the tensor near it is named.
     """
-    blocks, rest = divmod(tensor.size, _BLOCK)
+    blocks, rest = divmod(count, block)
     if blocks and rest:
-        problem = f"expected fewer elements than {_BLOCK} or a multiple of it, found {tensor.size}"
-        raise InputError(f"{problem}, of which the optimised kernel rounds the last {rest} otherwise", tensor.shown)
+        problem = f"expected fewer {what} than {block} or a multiple of it, found {count}"
+        raise InputError(f"{problem}, of which the optimised kernel rounds the last {rest} otherwise", near.shown)
     return not rest
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -24,6 +25,7 @@ EXACT_WORD = 2**62
 MOST_VALUES = 2**12
 MOST_POINTS = 2**20
 FINGERS = 65
+_BRACKETS = 2**11
 Span: TypeAlias = tuple[int, int]
 
 
@@ -123,7 +125,7 @@ def same_rises(first: Chain, second: Chain, span: Span) -> bool | None:
     if heights[0] != heights[1]:
         return False
     if heights[0] <= MOST_VALUES:
-        return bool(np.array_equal(_rises(first, span), _rises(second, span)))
+        return _rises_at(second, rises(first, span), span)
     lines = [_line(chain, span) for chain in (first, second)]
     if None not in lines:
         return lines[0] == lines[1]
@@ -132,18 +134,32 @@ def same_rises(first: Chain, second: Chain, span: Span) -> bool | None:
     return None
 
 
-def _rises(chain: Chain, span: Span) -> Integers:
+@lru_cache(maxsize=2**12)
+def rises(chain: Chain, span: Span) -> Integers:
     """Return for each value above the least one the first point of the range that reaches it, by bisection."""
     base = value(chain, span[0])
-    wanted = np.arange(base + 1, value(chain, span[1]) + 1, dtype=object)
-    low, high = np.full(len(wanted), span[0], dtype=object), np.full(len(wanted), span[1], dtype=object)
-    if max(map(abs, span)) < EXACT_WORD // 2 and abs(base) + len(wanted) < EXACT_WORD:
-        wanted, low, high = (array.astype(np.int64) for array in (wanted, low, high))
+    wanted = _integers(chain, span, range(base + 1, value(chain, span[1]) + 1))
+    grid = _integers(chain, span, [span[0] + (span[1] - span[0]) * i // _BRACKETS for i in range(_BRACKETS + 1)])
+    after = np.searchsorted(values(chain, grid, span), wanted)
+    low, high = grid[np.maximum(after - 1, 0)], grid[after]
     while (low < high).any():
         middle = (low + high) // 2
         reached = values(chain, middle, span) >= wanted
         low, high = np.where(reached, low, np.minimum(middle + 1, high)), np.where(reached, middle, high)
+    low.setflags(write=False)
     return low
+
+
+def _rises_at(chain: Chain, points: Integers, span: Span) -> bool:
+    """Tell whether a chain rises where another does: it has risen at these points, and not just before."""
+    wanted = np.arange(1, len(points) + 1).astype(points.dtype) + value(chain, span[0])
+    at, before = values(chain, points, span), values(chain, np.maximum(points - 1, span[0]), span)
+    return bool((at >= wanted).all() and (before < wanted).all())
+
+
+def _integers(chain: Chain, span: Span, numbers: Sequence[int]) -> Integers:
+    """Return int[n], in machine words where they hold all that the chain meets on the range."""
+    return column(numbers).astype(np.int64) if _largest(chain, span) < EXACT_WORD // 2 else column(numbers)
 
 
 def _same_everywhere(first: Chain, second: Chain, span: Span) -> bool:

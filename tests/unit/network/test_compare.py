@@ -55,6 +55,35 @@ def test_not_comparable(other, place, problem):
     assert (caught.value.place, caught.value.problem) == (place, problem)
 
 
+def shaped(*layers: dict) -> dict:
+    box = {"shape": [1, 2, 3], "low": 0, "high": 1, "precision_bits": 0}
+    return {"format": "certify.network/1", "input": box, "layers": list(layers)}
+
+
+def to(*shape: int) -> dict:
+    return {"op": "reshape", "shape": list(shape)}
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        pytest.param([2, 3], [2, 3], id="the same"),
+        pytest.param([1, 2, 3], [2, 3, 1], id="dimensions of 1"),
+        pytest.param([6], [1, 2, 3], id="a list and an image"),
+        pytest.param([3, 2], [1, 1, 6], id="an image and a list with dimensions of 1"),
+    ],
+)
+def test_output_shapes_in_one_order(left, right):
+    check_comparable(network(shaped(to(*left))), network(shaped(to(*right))))
+
+
+def test_output_shapes_in_two_orders():
+    with pytest.raises(InputError) as caught:
+        check_comparable(network(shaped(to(2, 3))), network(shaped(to(3, 1, 2))))
+    assert caught.value.place == "output.shape"
+    assert caught.value.problem == "expected (2, 3) as in the first network, found (3, 1, 2) in the second"
+
+
 def test_boxes_and_output_precision_may_differ():
     check_comparable(network(document()), network(document(bits=7, low=-1, high=0)))
 

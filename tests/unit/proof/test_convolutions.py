@@ -424,6 +424,13 @@ def test_a_kernel_that_does_not_divide():
     ]
 
 
+def test_an_empty_range_that_a_hull_would_hide():
+    target = TARGETS["one position"]
+    box = replace(target.input, low=(1, -1, -1, -1), high=(0, 1, 1, 1))
+    target = replace(target, input=box)
+    assert left_over(target, plain_ticket(target)) == ["condition 4: the box is empty"]
+
+
 def test_inputs_of_another_shape():
     target = TARGETS["one position"]
     ticket = plain_ticket(target)

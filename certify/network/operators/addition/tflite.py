@@ -3,9 +3,9 @@
 The built-in kernels shift both inputs left by 20 bits and multiply each by input scale / (2 · the larger scale); the
 sum they multiply by twice the larger scale / (2^20 · output scale). A multiplier has 31 bits. The reference kernel
 (`single`) rounds each of the three products twice, half-up to the multiplier's scale and then half away from zero;
-the optimised one (`double`) rounds a term once and the sum twice, but for elements behind the last block of 16. XNNPACK (`float32`) multiplies both inputs by
-integers of up to 21 bits, the ratios of their scales to the output's in single precision, and rounds the sum once,
-half-up.
+the optimised one (`double`) rounds a term once and the sum twice, in blocks of 16 elements. XNNPACK (`float32`)
+multiplies both inputs by integers of up to 21 bits, the ratios of their scales to the output's in single precision,
+and rounds the sum once, half-up; ratios outside 2^-10 to 2^8 it leaves to the optimised kernel.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from certify.network.operators.addition.model import Addition, Term
 from certify.network.rounding import Rule
 from certify.network.steps import RequantizeQ31, Step
 from certify.network.tflite.call import Call
-from certify.network.tflite.layer import clamp, in_blocks, multipliers, rounded_twice
+from certify.network.tflite.layer import ELEMENTS_OF_A_BLOCK, clamp, in_blocks, multipliers, rounded_twice
 from certify.network.tflite.operands import Activation, expect_shape
 from certify.network.tflite.options import scalar, table
 
@@ -87,7 +87,7 @@ def _shifted(
     ):
         problem = "expected a scale under which no sum leaves int16, where the optimised kernel wraps"
         raise InputError(f"{problem}, found {output.scale}", output.tensor.shown)
-    once = rule != "single" and in_blocks(output.tensor)
+    once = rule != "single" and in_blocks(output.tensor.size, ELEMENTS_OF_A_BLOCK, "elements", output.tensor)
     left, right = (Term(1, _term(source, twice, once=once)) for source in sources)
     multiplier, shift = _multiplier(total, output)
     return (left, right), rounded_twice((multiplier,), (shift,), output.zero_point)

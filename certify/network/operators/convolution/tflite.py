@@ -4,7 +4,8 @@ TFLite pads with the zero point, which is 0 after it is taken off. A CONV_2D's w
 channels of a group], a DEPTHWISE_CONV_2D's [1, rows, columns, outputs], where output j reads channel j div the depth
 multiplier.
 XNNPACK follows `float32`, the optimised built-in kernels `double`; under `single` the two roundings of the reference
-kernels are written out (`layer.rounded_twice`).
+kernels are written out (`layer.rounded_twice`). The optimised kernels leave a CONV_2D of several groups to the
+reference kernel, and round a DEPTHWISE_CONV_2D as it does in what is behind the last block of 8 output channels.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from certify.errors import InputError
 from certify.network.matrix import from_dense
 from certify.network.operators.convolution.model import Convolution
 from certify.network.tflite.call import Call
-from certify.network.tflite.layer import WEIGHT_BITS, accumulation, int8_weights
+from certify.network.tflite.layer import WEIGHT_BITS, Kernel, accumulation, clamp, in_blocks, int8_weights
 from certify.network.tflite.options import scalar, table
 from certify.network.tflite.plane import expect_plane, plane_of, window
 
+_CHANNELS_OF_A_BLOCK = 8
 _OPERANDS = "an activation, weights and at most a bias"
 
 
@@ -62,7 +64,8 @@ def read_convolution(call: Call) -> None:
     if channels % weights.shape[3] or weights.shape[0] % (channels // weights.shape[3]):
         problem = f"expected weights for {channels} channels, or for groups of as many, found {list(weights.shape)}"
         raise InputError(problem, call.constant(operands[1]).shown)
-    _read(call, operands, weights, channels // weights.shape[3], 0)
+    groups = channels // weights.shape[3]
+    _read(call, operands, weights, groups, 0, _kernel_of_convolution(groups))
 
 
 def read_depthwise(call: Call) -> None:
@@ -77,10 +80,13 @@ def read_depthwise(call: Call) -> None:
     if call.options.depth_multiplier != weights.shape[3] // channels:
         problem = f"expected the depth multiplier {weights.shape[3] // channels}"
         raise InputError(f"{problem}, found {call.options.depth_multiplier}", tensor.shown)
-    _read(call, operands, weights.transpose(3, 1, 2, 0), channels, 3)
+    kernel = _kernel_of_depthwise(call, weights.shape[3])
+    _read(call, operands, weights.transpose(3, 1, 2, 0), channels, 3, kernel)
 
 
-def _read(call: Call, operands: tuple[int, ...], kernels: NDArray[np.int8], groups: int, dimension: int) -> None:
+def _read(
+    call: Call, operands: tuple[int, ...], kernels: NDArray[np.int8], groups: int, dimension: int, kernel: Kernel
+) -> None:
     """Write the convolution with kernels int8[outputs, rows, columns, channels of a group]."""
     options: Any = call.options
     value, tensors = call.value(operands[0]), [call.constant(index) for index in operands[1:]]
@@ -90,7 +96,6 @@ def _read(call: Call, operands: tuple[int, ...], kernels: NDArray[np.int8], grou
     found = window(plane, (rows, columns), stride, dilation, options.padding)
     shape = expect_plane(call.target, found, plane, outputs)
     matrix = kernels.reshape(outputs, -1).astype(np.int64)
-    grouped = groups > 1 and call.operator.name == "CONV_2D"
     beside = accumulation(
         value.activation,
         tensors,
@@ -98,13 +103,27 @@ def _read(call: Call, operands: tuple[int, ...], kernels: NDArray[np.int8], grou
         call.result(),
         options.fused_activation_function,
         call.rule,
-        kernel="grouped convolution" if grouped else "convolution",
+        kernel=kernel,
         constant=np.logical_not(matrix.any(axis=1)),
     )
     layer = Convolution(
         from_dense(matrix), WEIGHT_BITS, beside.bias, found, groups, steps=beside.steps, name=call.target.name
     )
     call.compute([(value, plane)], shape, lambda: layer, factor=beside.factor)
+
+
+def _kernel_of_convolution(groups: int) -> Kernel:
+    return "convolution" if groups == 1 else "by the reference"
+
+
+def _kernel_of_depthwise(call: Call, outputs: int) -> Kernel:
+    """Return which kernel computes a DEPTHWISE_CONV_2D: where nothing below the zero point passes, both are alike."""
+    output = call.result()
+    bounds = clamp(call.options.fused_activation_function, output, call.rule)
+    if call.rule != "double" or bounds.low >= output.zero_point:
+        return "convolution"
+    blocks = in_blocks(outputs, _CHANNELS_OF_A_BLOCK, "output channels", call.target)
+    return "convolution" if blocks else "by the reference"
 
 
 READERS = {"CONV_2D": read_convolution, "DEPTHWISE_CONV_2D": read_depthwise}

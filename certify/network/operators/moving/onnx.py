@@ -20,7 +20,7 @@ from certify.network.onnx.model import MICROSOFT, Node, tensor_place
 from certify.network.onnx.quantizers import dequantized, read_quantizer
 from certify.network.onnx.registry import Reader, Readers
 from certify.network.onnx.single import joined_view
-from certify.network.onnx.values import INTEGER_TYPES, UNIT, Grid, Integers, Joined, Real, Value, View
+from certify.network.onnx.values import INTEGER_TYPES, UNIT, Affine, Grid, Integers, Joined, Real, Value, View
 from certify.network.operators.moving.model import Pad, Slice
 from certify.network.operators.operator import Shape
 
@@ -52,7 +52,7 @@ def _moving(move: Move, most: int = 1) -> Reader:
 
 def _uniform(real: Real) -> bool:
     counts = [len(real.scales)]
-    counts += [max(len(each.factors), len(each.offsets)) for each in real.pending if hasattr(each, "factors")]
+    counts += [max(len(each.factors), len(each.offsets)) for each in real.pending if isinstance(each, Affine)]
     return max(counts) == 1
 
 

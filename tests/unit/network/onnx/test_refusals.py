@@ -168,6 +168,20 @@ def _old(model):
     model.opset_import[0].version = 9
 
 
+def _new(model):
+    model.opset_import[0].version = 27
+
+
+def _wide_weights(model):
+    node = _node(model, "DequantizeLinear", 1)
+    for name in (node.input[0], node.input[2]):
+        _replace(model, name, numpy_helper.to_array(_constant(model, name)).astype(np.int32))
+
+
+def _no_outputs(model):
+    del _node(model, "Relu").output[:]
+
+
 def _bias_scale(model):
     place = _node(model, "Conv").input[2]
     node = next(node for node in model.graph.node if node.output[0] == place)
@@ -229,9 +243,13 @@ REFUSED = {
         _attribute("Conv", group=1.5),
         "expected attribute group of type int, found float",
     ),
+    "both kinds of padding": (_attribute("Conv", auto_pad="SAME_UPPER"), "expected auto_pad or pads, found both"),
     "ceil_mode": (_attribute("MaxPool", ceil_mode=1), "expected no attribute ceil_mode"),
     "alpha": (_attribute("Gemm", alpha=0.5), "expected alpha 1, found 0.5"),
-    "an old opset": (_old, "expected opset 10 or later, found 9"),
+    "an old opset": (_old, "expected opset 10 to 26, found 9"),
+    "a newer opset": (_new, "expected opset 10 to 26, found 27"),
+    "weights of 32 bits": (_wide_weights, "expected weights of at most 16 bits, found INT32"),
+    "no output at all": (_no_outputs, "Relu 'n_relu_16': expected one output, found 0"),
     "a bias on another grid": (_bias_scale, "expected the product of the scales of input and weights"),
 }
 

@@ -32,7 +32,7 @@ CONVOLUTIONAL = [
     "mlperf_tiny_keyword_spotting",
     "mlperf_tiny_visual_wake_words",
 ]
-SAMPLE = {name: 64 for name in CONVOLUTIONAL} | {"mlperf_tiny_visual_wake_words": 32}
+SAMPLE = dict.fromkeys(CONVOLUTIONAL, 64) | {"mlperf_tiny_visual_wake_words": 32}
 MANY = 2048
 
 kernels = pytest.mark.parametrize("kernel", RULES, ids=["reference", "optimised", "xnnpack"])
@@ -72,8 +72,8 @@ def _scale(rng: np.random.Generator, *, powers: bool) -> float:
     return 2.0 ** int(rng.integers(-5, 0)) if powers else float(np.float32(10 ** rng.uniform(-1.7, -0.2)))
 
 
-def _image(rng: np.random.Generator, *, channels: int = 0) -> Tensor:
-    rows, columns = (int(length) for length in rng.integers(3, 9, 2))
+def _image(rng: np.random.Generator, *, channels: int = 0, least: int = 3) -> Tensor:
+    rows, columns = (int(length) for length in rng.integers(least, 9, 2))
     channels = channels or int(rng.integers(1, 7))
     return Tensor("image", (1, rows, columns, channels), "INT8", (_scale(rng, powers=False),), (_zero(rng),))
 
@@ -113,14 +113,14 @@ def _convolutions(rng: np.random.Generator) -> Model:
     kernel = (int(rng.integers(1, 4)), int(rng.integers(1, 4)))
     apart = (int(rng.integers(1, 3)), int(rng.integers(1, 3)))
     first = _convolve(drawing, rng, 0, "a", 6, kernel, stride=(int(rng.integers(1, 3)), 2), activation="RELU")
-    second = _convolve(drawing, rng, first, "b", 4, (2, 2), dilation=apart, groups=2)
+    second = _convolve(drawing, rng, first, "b", 4, (2, 2), dilation=apart, groups=int(rng.integers(1, 3)))
     _convolve(drawing, rng, second, "c", 3, padding="VALID")
     return drawing.model()
 
 
 def _depthwise(rng: np.random.Generator) -> Model:
-    image = _image(rng)
-    multiplier, channels = int(rng.integers(1, 4)), image.shape[3]
+    image = _image(rng, channels=int(rng.choice([1, 2, 3, 8])), least=5)
+    multiplier, channels = int(rng.integers(1, 3)), image.shape[3]
     outputs, kernel = channels * multiplier, (3, int(rng.integers(1, 4)))
     drawing = Drawing(image)
     scales = rng.uniform(0.002, 0.05, outputs).tolist()
@@ -129,7 +129,8 @@ def _depthwise(rng: np.random.Generator) -> Model:
     bias = rng.integers(-3000, 3000, outputs)
     bias[0], scales[0] = 2**30, 60 * image.scales[0] * max(scales) / (2**30 * image.scales[0])
     made = drawing.weights("w", weights, scales, image.scales[0], bias, dimension=3)
-    how: Any = {"stride": (1, int(rng.integers(1, 3))), "padding": ["SAME", "VALID"][int(rng.integers(2))]}
+    how: Any = {"padding": ["SAME", "VALID"][int(rng.integers(2))]}
+    how |= {"stride": (1, int(rng.integers(1, 3)))} if rng.integers(2) else {"dilation": (1, int(rng.integers(1, 3)))}
     shape = _plane(image.shape, kernel, how, outputs)
     output = Tensor("out", shape, "INT8", (image.scales[0] * max(scales) * 400,), (_zero(rng),))
     drawing.op(
@@ -305,6 +306,23 @@ def test_the_rest_behind_a_block_of_16_is_refused(code: str) -> None:
         assert read_tflite(data, rule).network.layers
     with pytest.raises(InputError, match="tensor 'c': expected fewer elements than 16 or a multiple of it, found 17"):
         read_tflite(data, "double")
+
+
+@pytest.mark.parametrize("draw", (BUILT | BUILT_IN_ONLY).values(), ids=BUILT | BUILT_IN_ONLY)
+def test_damaged_graphs(draw: Draw) -> None:
+    """A network or an InputError of one line, never another exception."""
+    data, rng = draw(np.random.default_rng(1)).pack(), np.random.default_rng(5)
+    read = 0
+    for _ in range(150):
+        damaged = bytearray(data)
+        at = int(rng.integers(len(data) // 4)) * 4
+        value = int(rng.choice([0, 1, 3, 255, len(data), 2**31 - 1, 2**31, 2**32 - 1]))
+        damaged[at : at + 4] = value.to_bytes(4, "little")
+        try:
+            read += bool(read_tflite(bytes(damaged), "single"))
+        except InputError as error:
+            assert str(error).isprintable()
+    assert 0 < read < 150
 
 
 def _sum_of_scales(ratio: float) -> bytes:
