@@ -339,7 +339,7 @@ def clipped(style: Style, dtype: Any) -> bytes:
 
 
 def shifted(style: Style, dtype: Any) -> bytes:
-    """Dense layers of several rows whose biases are added behind the quantizer, as quantized transformers have them."""
+    """Dense layers of several rows whose biases are added behind the quantizer, as in quantized transformers."""
     make = Maker(style, dtype, 9)
     x = make.add_vector(make.matmul(make.begin((1, 5, 12)), 10), first=False)
     return make.model(make.add_vector(make.matmul(x, 7), first=True))

@@ -130,7 +130,8 @@ def _real(builder: Builder, real: Real, levels: Levels) -> View:
 def _channels(real: Real) -> int:
     """Return how many channels the scales, bounds and pending functions tell apart; 1 where none do."""
     counts = {len(real.scales), len(real.lows)}
-    counts |= {len(each.factors) for each in real.pending if isinstance(each, Affine)}
+    affine = [each for each in real.pending if isinstance(each, Affine)]
+    counts |= {len(numbers) for each in affine for numbers in (each.factors, each.offsets)}
     if len(counts - {1}) > 1:
         raise InputError(f"expected values for one number of channels, found {sorted(counts)}")
     return max(counts)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -297,7 +298,7 @@ def joined_view(builder: Builder, views: list[View], axis: int) -> View:
 
 def rises(low: int, values: list[int]) -> tuple[int, ...]:
     """Return where a rising table of the integers from `low` rises, as often as it does."""
-    pairs = enumerate(zip(values, values[1:], strict=False), low + 1)
+    pairs = enumerate(pairwise(values), low + 1)
     return tuple(place for place, (before, after) in pairs for _ in range(after - before))
 
 

@@ -145,12 +145,12 @@ class Linear(Operator):
         """Return int[outputs]: each bias and all that the constants, which never vary, add to it."""
         if not self.constants:
             return self.bias
-        first = self.taps * self.channels
-        totals = []
-        for output, bias in enumerate(self.bias):
-            columns, weights = self.weights.row(output)
-            parts = (w * self.constants[c - first] for c, w in zip(columns, weights, strict=True) if c >= first)
-            totals.append(bias + sum(parts))
+        beside = self.weights.columns >= self.taps * self.channels
+        rows, weights = self.weights.row_of_entry()[beside].tolist(), self.weights.values[beside].tolist()
+        columns = (self.weights.columns[beside] - self.taps * self.channels).tolist()
+        totals = list(self.bias)
+        for output, column, weight in zip(rows, columns, weights, strict=True):
+            totals[output] += weight * self.constants[column]
         return tuple(totals)
 
     def by_tap(self) -> Matrix:

@@ -22,7 +22,7 @@ from certify.network.steps import Clamp, Offset, RequantizeQ31, Step, Thresholds
 from certify.network.tflite.call import Call
 from certify.network.tflite.layer import ELEMENTS_OF_A_BLOCK, clamp, in_blocks, multipliers, rounded_twice
 from certify.network.tflite.multiplier import INT8_HIGH, INT8_LOW
-from certify.network.tflite.operands import Activation, expect_shape
+from certify.network.tflite.operands import Activation, expect_shape, ratio_of
 from certify.network.tflite.options import scalar, table
 
 _LEAST, _MOST = np.float32(2.0**-8), np.float32(2.0**7)
@@ -60,7 +60,7 @@ def read_quantize(call: Call) -> None:
 
 def _product(call: Call, source: Activation, output: Activation) -> tuple[Step, ...]:
     """Return x · input scale / output scale, plus the zero point."""
-    ratio = source.scale / output.scale
+    ratio = ratio_of(source, output)
     if call.rule == "float32" and _LEAST <= ratio <= _MOST:
         return _eight_bits(ratio, output.zero_point)
     ((multiplier, shift),) = multipliers([float(source.scale) / float(output.scale)], output, "single")
@@ -96,7 +96,8 @@ def _logistic(x: float) -> float:
 
 def _entry(function: Function, q: int, source: Activation, output: Activation) -> int:
     """Return a table's entry as TFLite fills it: in single precision, rounded half away from zero."""
-    real = source.scale * np.float32(q - source.zero_point)
+    with np.errstate(over="ignore"):
+        real = source.scale * np.float32(q - source.zero_point)
     scaled = float(np.float32(function(float(real))) * (np.float32(1) / output.scale))
     return output.zero_point + int(math.copysign(math.floor(abs(scaled) + 0.5), scaled))
 

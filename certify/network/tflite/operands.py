@@ -86,6 +86,12 @@ def activation(tensor: Tensor) -> Activation:
     return Activation(tensor, scales[0], zero_point)
 
 
+def ratio_of(source: Activation, output: Activation) -> np.float32:
+    """Return input scale / output scale in single precision, which may be infinite or 0."""
+    with np.errstate(all="ignore"):
+        return source.scale / output.scale
+
+
 def constant_data(tensor: Tensor, width: int) -> bytes:
     """Return the bytes of a constant whose elements are `width` bytes wide.
 

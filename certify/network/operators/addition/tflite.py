@@ -21,7 +21,7 @@ from certify.network.rounding import Rule
 from certify.network.steps import RequantizeQ31, Step
 from certify.network.tflite.call import Call
 from certify.network.tflite.layer import ELEMENTS_OF_A_BLOCK, clamp, in_blocks, multipliers, rounded_twice
-from certify.network.tflite.operands import Activation, expect_shape
+from certify.network.tflite.operands import Activation, expect_shape, ratio_of
 from certify.network.tflite.options import scalar, table
 
 LEFT_SHIFT = 20
@@ -59,7 +59,7 @@ def sum_of(
     Raises:
         InputError: the scales are too far apart for the kernels.
     """
-    ratios = [source.scale / output.scale for source in sources]
+    ratios = [ratio_of(source, output) for source in sources]
     if rule == "float32" and all(_LEAST_RATIO <= ratio < _MOST_RATIO for ratio in ratios):
         return _integers(ratios, output.zero_point)
     return _shifted(sources, output, rule)

@@ -37,6 +37,8 @@ from certify.network.operators.operator import Interval, Linear, Shape, Tensor, 
 from certify.network.operators.window import UNPADDED, Window
 from certify.network.steps import Step
 
+SPARSE = 8
+"""Where fewer than one weight in so many is stored, going through them beats a matrix product: tickets are such."""
 PATCH_ELEMENTS = 2**22
 """What is laid out at once of all that the kernels read."""
 
@@ -87,9 +89,10 @@ class Convolution(Linear):
     def accumulate(self, values: Sequence[Tensor]) -> Tensor:
         """Return int[batch, positions, positions, outputs]."""
         padded = self.window.pad(values[0])
-        if padded.dtype == object:
-            return self._accumulate_exactly(list(self.window.views(padded)))
-        offsets = np.array(self.offsets(), dtype=padded.dtype)
+        exact = padded.dtype == object
+        offsets = column(self.offsets()) if exact else np.array(self.offsets(), dtype=padded.dtype)
+        if exact or self.weights.entries * SPARSE < math.prod(self.weights.shape):
+            return self._accumulate_by_weight(padded) + offsets
         parts = [self._accumulate_part(padded[points]) for points in self._parts(padded)]
         found: Tensor = np.concatenate(parts) + offsets
         return found
@@ -118,19 +121,21 @@ class Convolution(Linear):
         found = patches @ kernels.reshape(self.groups, -1, self.taps * channels).swapaxes(1, 2)
         return found.swapaxes(0, 1).reshape(*shape, self.outputs)
 
-    def _accumulate_exactly(self, views: Sequence[Tensor]) -> Tensor:
-        """Go through the stored weights, and add up whole planes of Python integers."""
-        found = np.zeros((*views[0].shape[:3], self.outputs), dtype=object)
-        width, channels = self.taps * self.channels, self.channels
-        reads = self.reads().tolist()
-        for output, offset in enumerate(self.offsets()):
-            plane = np.full(views[0].shape[:3], offset, dtype=object)
-            first = int(self.weights.start[output])
-            for entry, (place, weight) in enumerate(zip(*self.weights.row(output), strict=True), first):
-                if place < width and weight:
-                    plane = plane + weight * views[place // channels][..., reads[entry]]
-            found[..., output] = plane
-        return found
+    def _accumulate_by_weight(self, padded: Tensor) -> Tensor:
+        """Go through the stored weights, and add up whole planes; of Python integers, or where weights are few."""
+        planes = (
+            np.ascontiguousarray(np.moveaxis(padded, -1, 1)) if padded.dtype != object else np.moveaxis(padded, -1, 1)
+        )
+        views = [np.moveaxis(view, -1, 1) for view in self.window.views(np.moveaxis(planes, 1, -1))]
+        batch, _, *positions = views[0].shape
+        kind = padded.dtype
+        found = np.zeros((batch, self.outputs, *positions), dtype=kind)
+        inner = (self.weights.columns < self.taps * self.channels) & (self.weights.values != 0)
+        taps = (self.weights.columns[inner] // max(1, self.channels)).tolist()
+        entries = zip(self.weights.row_of_entry()[inner].tolist(), self.reads()[inner].tolist(), taps, strict=True)
+        for (output, channel, tap), weight in zip(entries, self.weights.values[inner].tolist(), strict=True):
+            found[:, output] += views[tap][:, channel] * weight
+        return np.moveaxis(found, 1, -1)
 
     def reach(self, inputs: Sequence[Interval]) -> tuple[Interval, int]:
         """Return the bounds of the accumulators; every position of a channel has the same."""

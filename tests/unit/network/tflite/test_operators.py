@@ -501,7 +501,7 @@ def test_a_thousand_activations_in_a_row() -> None:
     last = convolved(drawing, np.ones((2, 1, 1, 2)))
     for index in range(2000):
         last = drawing.op("RELU", [last], like(f"r{index}", 1, 4, 4, 2))
-    (layer,) = read_tflite(drawing.model().pack(), "single").network.layers
+    (layer,) = read_tflite(drawing.model().pack(), "double").network.layers
     assert len(layer.steps) == 2002
 
 
