@@ -14,16 +14,29 @@ from certify.certificate.canonical import canonical
 from certify.certificate.equivalence import Equivalence, NamedFile
 from certify.certificate.trust import parse_allowed_signers
 from certify.issue import Options, decide, issue
+from certify.network.onnx.convert import InputGrid
 from certify.network.target import read_target
 from certify.proof.claim import EQUAL, Verdict
 from solvers.smt.session import Answer
 
 FOLDER = Path(__file__).parents[2] / "certificates"
-FILES = {"iris": "iris.json", "digits": "digits.json", "ecg5000_autoencoder": "ecg5000_autoencoder.int8.tflite"}
+FILES = {
+    "iris": "iris.json",
+    "digits": "digits.json",
+    "ecg5000_autoencoder": "ecg5000_autoencoder.int8.tflite",
+    "mlperf_tiny_anomaly_detection": "mlperf_tiny_anomaly_detection.int8.tflite",
+    "mlperf_tiny_keyword_spotting": "mlperf_tiny_keyword_spotting.int8.tflite",
+    "mlperf_tiny_image_classification": "mlperf_tiny_image_classification.int8.tflite",
+    "mlperf_tiny_visual_wake_words": "mlperf_tiny_visual_wake_words.int8.tflite",
+    "espcn_subpixel": "espcn_subpixel.qonnx.onnx",
+}
+GRIDS = {"espcn_subpixel": InputGrid.parse("1/255:0..255")}
 NAMES = list(FILES)
 PAIRS = {"max_of_three": ("max_of_three.json", "max_of_three_reordered.json")}
 SWEPT = pytest.mark.compiled  # a million points
-EACH = pytest.mark.parametrize("name", [pytest.param("iris", marks=SWEPT), "digits"])
+QUICK = [pytest.param("iris", marks=SWEPT), "digits"]
+DEPLOYED = [pytest.param(name, marks=[pytest.mark.long, SWEPT]) for name in NAMES[2:]]
+EACH = pytest.mark.parametrize("name", [*QUICK, *DEPLOYED])
 
 
 def payload_of(name):
@@ -33,7 +46,8 @@ def payload_of(name):
 def test_every_certificate_and_target_is_known():
     names = [f"{name}.certificate.json" for name in (*NAMES, *PAIRS)]
     assert sorted(path.name for path in FOLDER.glob("*.json")) == sorted(names)
-    targets = [path.name for kind in ("json", "tflite") for path in (FOLDER / "targets").glob(f"*.{kind}")]
+    kinds = ("json", "tflite", "onnx")
+    targets = [path.name for kind in kinds for path in (FOLDER / "targets").glob(f"*.{kind}")]
     assert sorted(targets) == sorted(FILES.values())
     pairs = [name for pair in PAIRS.values() for name in pair]
     assert sorted(path.name for path in (FOLDER / "pairs").iterdir()) == sorted(pairs)
@@ -53,7 +67,7 @@ def test_it_holds_and_a_trusted_key_signed(name):
 def test_the_payload_comes_again_but_for_the_versions_it_names(name):
     path = FOLDER / "targets" / FILES[name]
     data = path.read_bytes()
-    again = json.loads(issue(path.name, read_target(data), Options()).payload)
+    again = json.loads(issue(path.name, read_target(data, None, GRIDS.get(name)), Options()).payload)
     again["predicate"]["versions"] = dict(statement.read(payload_of(name)).versions)
     assert canonical(again) == payload_of(name)
 

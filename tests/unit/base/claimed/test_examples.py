@@ -27,6 +27,7 @@ SCORES = (np.array([[1, 4, 5, 6], [7, 2, -8, -9], [10, 11, 12, 3]]) / 64, np.arr
 HIGHEST_MAGNITUDE = ([[0, 1, 1, 1], [1, 0, 1, 1], [1, 1, 1, 0]], [[1, 0, 0], [0, 1, 1]])
 HIGHEST_VALUE = ([[0, 1, 1, 1], [1, 1, 0, 0], [1, 1, 1, 1]], [[0, 0, 1], [0, 1, 1]])
 Files = tuple[File, ...]
+RESIDUAL = "A residual block from PyTorch"
 
 
 def torch(arrays: dict[str, Any], *, legacy: bool = False) -> Files:
@@ -94,7 +95,7 @@ def options(heading: str) -> dict[str, str]:
 
 def test_every_example_is_run():
     with_json = {heading for heading in SECTIONS if documents(heading)}
-    assert with_json == set(EXAMPLES) | {"The layout: `certify.layout/1`"}
+    assert with_json == set(EXAMPLES) | {"The layout: `certify.layout/1`", RESIDUAL}
 
 
 (BASE,) = documents("Masks in npz, base in our own format")
@@ -138,6 +139,32 @@ def check_ticket(base, masks, expected):
     assert [matrix.entries for matrix in ticket.matrices] == [int(np.sum(mask)) for mask in expected]
     assert [layer.bias for layer in ticket.layers] == [(0, 8, -4), (0, 0)]
     assert [[step.__struct_config__.tag for step in layer.steps] for layer in ticket.layers] == [["relu"], []]
+
+
+def test_a_residual_block():
+    """Weights in quarters, [outputs, channels, rows, columns]; what is kept of them is 1 where the sum is even."""
+    rng = np.random.default_rng(3)
+    weights = {
+        "conv1.weight": rng.integers(-4, 5, (3, 2, 3, 3)),
+        "conv2.weight": rng.integers(-4, 5, (3, 3, 1, 1)),
+        "fc.weight": rng.integers(-4, 5, (2, 5 * 4 * 3)),
+    }
+    kept = {name: rng.integers(0, 2, array.shape) for name, array in weights.items()}
+    arrays = {f"{name}_orig": single(array / 4) for name, array in weights.items()}
+    arrays |= {f"{name}_mask": single(kept[name]) for name in weights}
+    (document,) = documents(RESIDUAL)
+    dense = {"op": "dense", "precision_bits": 0, "weights": np.ones((2, 40), dtype=int).tolist()}
+    box = {"shape": [5, 4, 2], "low": -3, "high": 3, "precision_bits": 0}
+    target = read_network(json.dumps({"format": "certify.network/1", "input": box, "layers": [dense]}).encode())
+    source = BaseFiles(torch(arrays), document)
+    base = read_base(source, target).network
+    ticket = pruned(base, read_masks(source, base, ()))
+    rows = [(weights[name] * kept[name]) for name in weights]
+    rows = [array.transpose(0, 2, 3, 1) if array.ndim == 4 else array for array in rows]
+    assert [matrix.to_dense().tolist() for matrix in ticket.matrices] == [
+        array.reshape(len(array), -1).tolist() for array in rows
+    ]
+    assert [ticket.sources(index) for index in range(4)] == [(-1,), (0,), (0, 1), (2,)]
 
 
 def test_the_layout_explained():
