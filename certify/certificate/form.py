@@ -24,7 +24,7 @@ GROWN: Literal["grown"] = "grown"
 # What each closed field may hold, for the errors; where the statements differ, EQUIVALENCE_CHOICES has the second's.
 CHOICES = {
     "_type": STATEMENT_TYPE,
-    "format": f"{FORMAT} or {TFLITE}",
+    "format": f"{FORMAT}, {TFLITE} or {ONNX}",
     "rule": ", ".join(RULES),
     "generator": GENERATOR,
     "construction": CONSTRUCTION,
@@ -35,7 +35,7 @@ CHOICES = {
     "strategy": "decomposition, sweep, merging or congruence",
 }
 EQUIVALENCE_CHOICES = CHOICES | {
-    "format": f"{FORMAT} or {TFLITE}, or on the right {PRUNED}",
+    "format": f"{FORMAT}, {TFLITE} or {ONNX}, or on the right {PRUNED}",
     "relation": "equal, within or argmax",
 }
 

@@ -29,7 +29,7 @@ _COMMANDS = {
     "audit": "check certificates: signature, base network from its seed, the whole proof again; or a claimed ticket",
     "equal": "prove two networks equal on their common grid, or find where they differ",
     "convert": "a TFLite or ONNX model as a network in certify.network/1",
-    "export": "a network, a ticket or a proof for other programs: ONNX, npz, VNN-LIB, SMT-LIB",
+    "export": "a network, a ticket or a proof in a form that other programs read",
     "show": "what a certificate says, unchecked",
     "keygen": "make a key pair",
     "supports": "what is read and what is not",

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from typing import Annotated, Any, TypeAlias, get_args
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
@@ -117,7 +117,6 @@ class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fi
 Step: TypeAlias = (
     Relu | Requantize | RequantizeQ31 | Clamp | Offset | Threshold | Sign | RoundSignificant | Thresholds
 )
-STEP_NAMES = tuple(dict.fromkeys(str(kind.__struct_config__.tag) for kind in get_args(Step)))
 
 
 def channels(steps: Sequence[Step]) -> int | None:

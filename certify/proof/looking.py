@@ -35,6 +35,7 @@ STEP_COST = 32
 SAMPLED_POINTS = 512
 SEARCH_POINTS = 2**13
 LEAST_POINTS = 8
+FEW_POINTS = 64
 _REGIONS = 16
 
 
@@ -124,6 +125,9 @@ def check_shifted(network: Network, shift: int) -> None:
     Raises:
         TooWideError: they may not.
     """
+    if not shift:
+        # `Batch.of` has seen to it.
+        return
     reach = graph_reach(network)[-1].output
     largest = max((abs(value) for end in (reach.low, reach.high) for value in end.flat), default=0) << shift
     if largest >= EXACT_WORD:
@@ -178,31 +182,52 @@ def sweep_blocks(both: Both, box: Box, workers: int, reach: Callable[[int], None
 def search_blocks(both: Both, box: Box, seed: int, *, briefly: bool = False) -> Look:
     """Look at some points of a box: corners, random points, and points that differ from these in a region.
 
-    How many there are follows from what a point costs.
+    How many there are follows from what a point costs. A last quarter are neighbours of the point with the largest
+    difference, where there are enough for that to be worth a block of their own.
     """
     budget = max(LEAST_POINTS, min(SEARCH_POINTS, SEARCH_PRODUCTS // both.cost) // (4 if briefly else 1))
-    visited, largest = 0, 0
-    furthest: tuple[int, ...] | None = None
-    for points in _candidates(box, budget, seed):
-        seen = both.look(points[: budget - visited])
-        visited, largest = visited + seen.points, max(largest, seen.largest)
+    first, last = (budget, 0) if budget <= FEW_POINTS else (budget - budget // 4, budget // 4)
+    seen = Look(None, 0, 0)
+    for points in _in_blocks(_candidates(box, first, seed), both.block):
+        seen = _joined(seen, both.look(points))
         if seen.point is not None:
-            return Look(seen.point, largest, visited)
-        furthest = seen.furthest if seen.largest == largest else furthest
-        if visited >= budget:
-            return Look(None, largest, visited)
-    seen = both.look(_regions(box, np.array(furthest, dtype=np.int64), budget - visited, seed + 2))
-    return Look(seen.point, max(largest, seen.largest), visited + seen.points)
+            return seen
+    if not last or seen.furthest is None:
+        return seen
+    return _joined(seen, both.look(_regions(box, np.array(seen.furthest, dtype=np.int64), last, seed + 2)))
 
 
-def _candidates(box: Box, budget: int, seed: int) -> Iterator[Int64Array]:
-    """Yield corners, the axes' ends and random points; random corners; regions of a random point changed."""
-    inner = box_of(box.low, box.high)
-    part = max(1, budget // 4)
-    yield sample(box.low, box.high, min(SAMPLED_POINTS, part), seed)[: 2 * part]
+def _joined(seen: Look, look: Look) -> Look:
+    furthest = look.furthest if seen.furthest is None or look.largest > seen.largest else seen.furthest
+    return Look(look.point, max(seen.largest, look.largest), seen.points + look.points, furthest)
+
+
+def _in_blocks(parts: Iterator[Int64Array], least: int) -> Iterator[Int64Array]:
+    """Join parts that are smaller than a block, which costs nearly the same with fewer points."""
+    waiting: list[Int64Array] = []
+    for part in parts:
+        waiting.append(part)
+        if sum(map(len, waiting)) >= least:
+            yield np.concatenate(waiting)
+            waiting = []
+    if waiting:
+        yield np.concatenate(waiting)
+
+
+def _candidates(box: Box, count: int, seed: int) -> Iterator[Int64Array]:
+    """Yield so many points: corners, the axes' ends and random points; random corners; a random point's regions."""
+    part = max(1, count // 4)
+    yield _few(sample(box.low, box.high, min(SAMPLED_POINTS, part), seed), count - 2 * part)
     words = splitmix64(seed + 1, part * box.features).reshape(part, box.features)
     yield np.where(words >> np.uint64(63) == 1, np.array(box.high), np.array(box.low)).astype(np.int64)
-    yield _regions(box, uniform(inner, 1, seed + 1)[0], part // 2, seed + 1)
+    yield _regions(box, uniform(box_of(box.low, box.high), 1, seed + 1)[0], part, seed + 1)
+
+
+def _few(points: Int64Array, count: int) -> Int64Array:
+    """Return some of the points, from the first to the last, so that random ones are among them."""
+    if len(points) <= count:
+        return points
+    return points[np.linspace(0, len(points) - 1, count).astype(np.int64)]
 
 
 def _regions(box: Box, base: Int64Array, count: int, seed: int) -> Int64Array:

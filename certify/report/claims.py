@@ -70,8 +70,10 @@ def _digest(file: File) -> dict[str, str]:
 
 def conversion(file: Target) -> dict[str, str] | None:
     """Return how a model became a network, and between which of its tensors; None for a network."""
-    found = file.conversion
-    return None if found is None else {name: value for name, value in asdict(found).items() if name != "notes"}
+    if file.conversion is None:
+        return None
+    said = asdict(file.conversion)
+    return {name: value for name, value in said.items() if name != "notes" and (value or name != "input_grid")}
 
 
 def ticket(subject: AnySubject) -> dict[str, Any]:

@@ -230,7 +230,7 @@ LIES = {
         "payload.subject[0].digest.sha256",
         "expected the digest",
     ),
-    "target-format": (predicate("target", "format", to="onnx"), in_predicate("target.format"), "certify.network/1"),
+    "target-format": (predicate("target", "format", to="nnef"), in_predicate("target.format"), "certify.network/1"),
     "generator": (
         predicate("base", "generator", to="certify/base-network/2"),
         in_predicate("base.generator"),

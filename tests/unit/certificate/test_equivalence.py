@@ -193,7 +193,7 @@ REFUSED = {
         "`name`",
     ),
     "right name with a folder": (put("equal", *RIGHT, "name", to="../x"), "predicate.right.name", "expected a file"),
-    "right format": (put("equal", *RIGHT, "format", to="onnx"), "predicate.right.format", "on the right pruned-base"),
+    "right format": (put("equal", *RIGHT, "format", to="nnef"), "predicate.right.format", "on the right pruned-base"),
     "right no base64": (put("equal", *RIGHT, "bytes", to="?"), "predicate.right.bytes", "expected base64"),
     "right no JSON": (put("equal", *RIGHT, "bytes", to=b64(b"{")), "predicate.right.bytes", "expected JSON"),
     "right of other outputs": (put_right(TALLER), "predicate.right", "outputs: expected 4"),

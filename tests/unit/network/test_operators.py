@@ -151,6 +151,14 @@ def test_bounds_of_what_is_alike_everywhere_are_not_held_for_every_position():
         assert reach.output.low.strides[:2] == reach.output.high.strides[:2] == (0, 0)
 
 
+def test_bounds_of_a_padded_sum_differ_at_the_border():
+    conv = ROW | {"kernel": [1, 1], "weights": [[1]], "bias": [10]}
+    pool = {"op": "sum_pool"} | WINDOW
+    reach = graph_reach(network(image([1, 3, 1], conv, pool, low=-2, high=3)))[-1]
+    assert reach.output.low.reshape(-1).tolist() == [16, 24, 16]
+    assert reach.output.high.reshape(-1).tolist() == [26, 39, 26]
+
+
 def test_a_network_that_no_name_fits_is_written_with_others():
     """Names are for people; where layers are read by name, each of those gets one that is its own."""
     box = Box((2,), (0, 0), (3, 3), 0)

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from graph_pairs import PAIRS, body, conv, dense, first, grid, network, resnet8, window
+from graph_pairs import PAIRS, body, conv, dense, first, grid, network, window
+from large_graphs import resnet8
 
 from certify.monitor import Monitor
 from certify.network.batch import TooWideError

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from graph_pairs import PAIRS, are_equal, body, changed, conv, first, grid, network, resnet8, window, with_channels
+from graph_pairs import PAIRS, are_equal, body, changed, conv, first, grid, network, window
+from large_graphs import resnet8, with_channels
 
 from certify.errors import DisagreementError
 from certify.monitor import Monitor

@@ -9,7 +9,7 @@ import numpy as np
 import onnx_runtime
 import pytest
 import tflite_runtime
-from graph_pairs import linear_layers
+from large_graphs import linear_layers
 
 from certify.monitor import Monitor
 from certify.network.compare import check_comparable
