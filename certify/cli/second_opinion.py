@@ -82,7 +82,7 @@ def second_opinion(
     """
     if asked.solver is None:
         return result
-    if proof.strategy not in {"decomposition", "merging"}:
+    if proof.strategy != "decomposition" and not proof.questions:
         return with_second_opinion(result, None)
     if asked.proof is None:
         return with_second_opinion(result, _opinion(subject, proof, None, workers, monitor))
@@ -111,7 +111,7 @@ def _opinion(
 
     try:
         with other_processes(workers) as run:
-            if proof.strategy == "merging":
+            if proof.strategy != "decomposition":
                 return ask_again_of_merging(proof.questions, run, take_proof=take_proof, monitor=monitor)
             left, right, _ = question(subject)
             return ask_again(left, right, proof.obligations, run, take_proof=take_proof, monitor=monitor)

@@ -34,7 +34,7 @@ from solvers.smt import session
 from solvers.smt.session import Answer, Outcome
 
 Run: TypeAlias = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
-Strategy: TypeAlias = Literal["decomposition", "sweep", "merging"]
+Strategy: TypeAlias = Literal["decomposition", "sweep", "merging", "congruence"]
 
 _NAMED = 3
 
@@ -164,7 +164,7 @@ def prove(
         claim=Claim.of(target, relation),
         strategy=strategy,
         reason=reason,
-        obligations=decision.obligations if decision.merged else decomposition.obligations,
+        obligations=decision.obligations if decision.merged or decision.congruent else decomposition.obligations,
         sweep=decision.swept,
         witness=decision.witness,
         portfolio=decision.stages,
@@ -204,7 +204,7 @@ def _verdict(decomposition: _Decomposition, decision: Decision) -> tuple[Verdict
     if decision.witness is not None:
         return Verdict.REFUTED, None, f"the networks differ at {_shorten(decision.witness.input)}"
     if decision.proved:
-        return Verdict.PROVED, "merging" if decision.merged else "sweep", ""
+        return Verdict.PROVED, decision.means, ""
     return Verdict.UNDECIDED, None, "; ".join([decomposition.reason, *decision.left])
 
 

@@ -44,7 +44,7 @@ class Elements:
 
     def reshape(self, *shape: int) -> Elements:
         """Return the same elements in another shape."""
-        return Elements(self.base.reshape(*shape), self.offset.reshape(*shape))
+        return Elements(self.base.reshape(shape), self.offset.reshape(shape))
 
     def at(self, places: Any) -> Elements:
         """Return some of them."""

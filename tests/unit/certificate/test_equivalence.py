@@ -184,7 +184,7 @@ REFUSED = {
     "left pruned": (
         put("equal", *LEFT, to=statement("pruned")["predicate"]["right"]),
         "predicate.left.format",
-        "expected certify.network/1 or tflite",
+        "expected certify.network/1, tflite or onnx",
     ),
     "left named": (put("equal", *LEFT, "name", to="x"), "predicate.left", "`name`"),
     "right without a name": (
