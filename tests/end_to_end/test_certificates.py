@@ -44,6 +44,7 @@ PAIRS = {
         "pairs/mlperf_tiny_visual_wake_words.qdq.onnx",
         "pairs/mlperf_tiny_visual_wake_words.qoperator.onnx",
     ),
+    "espcn_subpixel_cleaned": ("targets/espcn_subpixel.qonnx.onnx", "pairs/espcn_subpixel.cleaned.qonnx.onnx"),
 }
 SWEPT = pytest.mark.compiled  # a million points
 QUICK = [pytest.param("iris", marks=SWEPT), "digits"]
@@ -127,4 +128,5 @@ def test_a_pair_holds_and_its_payload_comes_again(name, strategy):
 
 def _named(path):
     rule = "float32" if path.suffix == ".tflite" else None
-    return NamedFile(path.name, read_target(path.read_bytes(), rule))
+    grid = GRIDS.get(path.name.partition(".")[0])
+    return NamedFile(path.name, read_target(path.read_bytes(), rule, grid))

@@ -24,6 +24,29 @@ _STEPS = [
     {"op": "step"},
     {"op": "sign"},
 ]
+_GRAPH = {
+    "format": "certify.network/1",
+    "input": {"shape": [3, 2, 2], "low": -3, "high": 3, "precision_bits": 0},
+    "layers": [
+        {
+            "op": "conv2d",
+            "name": "a",
+            "precision_bits": 2,
+            "kernel": [2, 1],
+            "padding": [[1, 0], [0, 0]],
+            "groups": 2,
+            "weights": [[1, -2], [0, 3]],
+            "then": [{"op": "table", "low": -3, "values": [-2, -2, 0, 5]}],
+        },
+        {"op": "add", "name": "b", "inputs": ["a", "input"], "terms": [{"weight": 3}, {"then": [{"op": "relu"}]}]},
+        {"op": "average_pool", "kernel": [3, 1], "rounding": "half_away"},
+        {"op": "transpose", "axes": [2, 0, 1], "name": "c"},
+        {"op": "reshape", "shape": [2, 2]},
+        {"op": "softmax", "table": [64, 31, 9], "scale": 255, "name": "d"},
+        {"op": "matmul", "inputs": ["d", "d"], "then": [{"op": "thresholds", "at": [[0, 9], [4, 4]], "low": -1}]},
+        {"op": "dense", "precision_bits": 1, "weights": [[1, 0, -2, 1]]},
+    ],
+}
 
 
 def check(data: bytes) -> bool:
@@ -43,7 +66,7 @@ def seeds() -> list[bytes]:
     ]
     small = {"format": "certify.network/1", "name": "seed", "input": _BOX, "layers": layers}
     shown = {"output": {"scale": "0.25", "zero_point": 3}, "input": {**_BOX, "scale": "1e-3", "zero_point": -1}}
-    written = [small, small | shown]
+    written = [small, small | shown, _GRAPH]
     written += [small | {"layers": [layers[0] | {"then": [step]}, layers[1]]} for step in _STEPS]
     targets = [path.read_bytes() for path in sorted((ROOT / "certificates" / "targets").glob("*.json"))]
     return [json.dumps(document).encode() for document in written] + targets
@@ -54,6 +77,18 @@ WORDS = (
     *(b'"layers":', b'"op":"dense"', b'"weights":', b'"bias":', b'"constants":', b'"then":', b'"scale":', b'"name":'),
     *(b'"relu"', b'"requantize"', b'"clamp"', b'"offset"', b'"step"', b'"sign"', b'"shift":', b'"rounding":'),
     *(b'"multiplier":', b'"rule":', b'"single"', b'"double"', b'"float32"', b'"half_away"', b'"toward_zero"'),
+    *(
+        b'"conv2d"',
+        b'"add"',
+        b'"inputs":',
+        b'"terms":',
+        b'"kernel":',
+        b'"padding":',
+        b'"stride":',
+        b'"groups":',
+        b'"reshape"',
+    ),
+    *(b'"thresholds"', b'"at":', b'"table"', b'"values":', b'"softmax"', b'"matmul"', b'"gather"', b'"indices":'),
     *(b'"dtype":', b'"int8"', b'"uint32"', b'"data":', b'"zero_point":', b"9223372036854775807", b"[[", b"]]", b"{}"),
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fuzz import arrays, certificate, keys, mask, network, signers, strict_json, tflite
+from fuzz import arrays, certificate, keys, mask, network, onnx, signers, strict_json, tflite
 from fuzz.target import Target
 
 TARGETS: dict[str, Target] = {
@@ -16,6 +16,7 @@ TARGETS: dict[str, Target] = {
         signers.TARGET,
         keys.TARGET,
         tflite.TARGET,
+        onnx.TARGET,
         arrays.TARGET,
     )
 }

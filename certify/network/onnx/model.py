@@ -208,13 +208,14 @@ class _Graph:
         except InputError as error:
             place = f"{bare.shown}, {error.place}" if error.place else bare.shown
             raise InputError(error.problem, place) from None
-        return replace(bare, attributes=attributes, opset=self._opsets[domain])
+        return replace(bare, attributes=attributes, opset=self._opsets.get(domain, 1))
 
     def _expect_domain(self, domain: str) -> None:
         if domain not in DOMAINS:
             named = ", ".join(f"'{known or 'ai.onnx'}'" for known in DOMAINS)
             raise InputError(f"expected a domain of {named}, found '{shorten(domain)}'")
-        if domain not in self._opsets:
+        # qonnx itself writes nodes of its own without naming their opset.
+        if domain not in self._opsets and domain not in QONNX_DOMAINS:
             raise InputError(f"expected the model to name its opset of '{domain}', found none")
 
 

@@ -52,13 +52,17 @@ class Product(Operator):
         return found
 
     def reach(self, inputs: Sequence[Interval]) -> tuple[Interval, int]:
-        """Return the sums of the bounds of all products."""
-        left, right = ([end[..., np.newaxis] for end in (read.low, read.high)] for read in inputs)
-        ends = [a * np.moveaxis(b, -1, -3) for a in left for b in right]
-        low, high = np.minimum.reduce(ends), np.maximum.reduce(ends)
-        sums = np.maximum(np.abs(low), np.abs(high)).sum(axis=-2)
-        largest = magnitude(sums, *(end for read in inputs for end in (read.low, read.high)))
-        return Interval(low.sum(axis=-2), high.sum(axis=-2)), largest
+        """Return the sums of the bounds of all products, one of the k terms after the other."""
+        largest_input = magnitude(*(end for read in inputs for end in (read.low, read.high)))
+        length = inputs[0].low.shape[-1]
+        kind: Any = np.int64 if largest_input**2 * length < 2**62 else object
+        left, right = ([end.astype(kind) for end in (read.low, read.high)] for read in inputs)
+        low, high, sums = (np.zeros(self.shape([read.low.shape for read in inputs]), dtype=kind) for _ in range(3))
+        for term in range(length):
+            ends = [a[..., :, term, np.newaxis] * b[..., np.newaxis, term, :] for a in left for b in right]
+            least, most = np.minimum.reduce(ends), np.maximum.reduce(ends)
+            low, high, sums = low + least, high + most, sums + np.maximum(np.abs(least), np.abs(most))
+        return Interval(low.astype(object), high.astype(object)), max(largest_input, magnitude(sums.astype(object)))
 
     def multiplications(self, shapes: Sequence[Shape]) -> int:
         """Return n · k · m for every product."""

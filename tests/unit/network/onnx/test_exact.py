@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnx_models
 import pytest
 import qonnx_walk
@@ -18,6 +19,7 @@ from certify.network.onnx.convert import InputGrid, read_onnx
 from certify.network.onnx.functions import nearest_root
 from certify.network.steps import Thresholds
 from certify.network.target import read_target
+from certify.network.writer import write_network
 
 ESPCN = Path(__file__).parents[4] / "certificates" / "targets" / "espcn_subpixel.qonnx.onnx"
 GRID = InputGrid.parse("1/255:0..255")
@@ -118,3 +120,14 @@ def test_a_root_is_the_nearest_float(value):
     root = nearest_root(value)
     below, above = (Fraction(math.nextafter(float(root), side)) for side in (0, math.inf))
     assert ((below + root) / 2) ** 2 <= value <= ((root + above) / 2) ** 2
+
+
+def test_quantizers_need_no_opset_of_their_own():
+    """qonnx's own tools leave it out."""
+    model = onnx.load_from_string(onnx_models.brevitas())
+    named = [entry for entry in model.opset_import if not entry.domain]
+    assert len(named) < len(model.opset_import)
+    del model.opset_import[:]
+    model.opset_import.extend(named)
+    left, right = (read_onnx(data).network for data in (onnx_models.brevitas(), model.SerializeToString()))
+    assert write_network(left) == write_network(right)
