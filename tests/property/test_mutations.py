@@ -34,7 +34,7 @@ SMALL_EACH, LARGE_EACH = 64, 30
 PER_CASE = 3
 SMALL = [(kind, number) for kind in (*KINDS, "claim") for number in range(SMALL_EACH)]
 LARGE = [(kind, number) for kind in (*KINDS, "claim") for number in range(LARGE_EACH)]
-LONG = 5
+LONG = 2
 
 NO_SWEEP = Budget(sweep_work=0)
 KEY = SigningKey(Ed25519PrivateKey.from_private_bytes(b"mutants of a certificate, signed"))
