@@ -17,7 +17,7 @@ from certify.network.matrix import Int64Array
 from certify.network.operators import Addition, Convolution, Dense, Linear, Moving, Operator, Pad, Pooling
 from certify.network.operators.operator import Shape
 from certify.network.operators.window import Window
-from certify.network.steps import Requantize, Step
+from certify.network.steps import Requantize, Step, channel_steps
 
 
 class NotAffineError(Exception):
@@ -128,9 +128,13 @@ def _views(window: Window, shape: Shape) -> Int64Array:
 
 
 def _addition(layer: Addition, shapes: Sequence[Shape]) -> list[list[Part]]:
-    size = math.prod(shapes[0])
+    size, channels = math.prod(shapes[0]), shapes[0][-1] if shapes[0] else 1
+    own = [[channel_steps(term.steps, channel) for term in layer.terms] for channel in range(channels)]
     return [
-        [Part(term.weight, place + index * size, steps=term.steps) for index, term in enumerate(layer.terms)]
+        [
+            Part(term.weight, place + index * size, steps=own[place % channels][index])
+            for index, term in enumerate(layer.terms)
+        ]
         for place in range(size)
     ]
 

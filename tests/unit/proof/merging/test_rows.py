@@ -39,6 +39,10 @@ LAYERS = {
     "stride": (conv(np.arange(16).reshape(2, 8) % 5 - 2, window(2, 2, ((0, 1), (1, 0)))), 1),
     "constants": (conv([[1, 2, 5], [0, 3, -1]], window(1), [1, 0], constants=(7,)), 1),
     "addition": (Addition((INPUT, INPUT), (Term(2, (Clamp(-1, 2),)), Term(-3))), 2),
+    "addition, each channel's own steps": (
+        Addition((INPUT, INPUT), (Term(2, (Thresholds(((-3, 0, 4), (1, 1, 2)), low=-1),)), Term(-3))),
+        2,
+    ),
     "sum": (Pooling("sum", window(2, 1, ((1, 0), (0, 1)))), 1),
     "average": (Pooling("average", window(2), "half_away"), 1),
     "reshape": (Reshape((12,)), 1),
