@@ -22,9 +22,10 @@ from certify.monitor import Monitor
 from certify.network.model import Network
 from certify.network.target import Target
 from certify.proof.claim import EQUAL, Verdict
-from certify.proof.prover import Budget, Proof, Run, prove
+from certify.proof.prover import Budget, Proof, prove
 from certify.ticket import find_ticket
 from certify.ticket.given import find_ticket_in
+from certify.work import ALONE, Crew
 
 _PACKAGES = {"certify": "certify", "numba": "numba", "numpy": "numpy", "z3": "z3-solver"}
 
@@ -80,8 +81,7 @@ def issue(
     options: Options,
     *,
     budget: Budget | None = None,
-    workers: int = 1,
-    run: Run = map,
+    crew: Crew = ALONE,
     monitor: Monitor | None = None,
 ) -> Issued:
     """Find a ticket for a target, prove it, and write the payload that says so.
@@ -91,8 +91,7 @@ def issue(
         target: the file.
         options: of the ticket.
         budget: of the prover.
-        workers: threads of a sweep.
-        run: maps a function over pieces of work; it has no influence on the payload.
+        crew: who does the work; it has no influence on the payload.
         monitor: told of phases and progress.
 
     Raises:
@@ -104,10 +103,10 @@ def issue(
     parts.check_name(name)
     with monitor.phase("subset sums"):
         ticket = find_ticket(
-            network, options.seed, block_width=options.block_width, precisions=options.precisions(network), run=run
+            network, options.seed, block_width=options.block_width, precisions=options.precisions(network), crew=crew
         )
     subject = Subject(name, target, ticket.base, ticket.block_width, ticket.masks)
-    return _check_found(decide(subject, budget=budget, workers=workers, run=run, monitor=monitor))
+    return _check_found(decide(subject, budget=budget, crew=crew, monitor=monitor))
 
 
 def issue_in(
@@ -117,8 +116,7 @@ def issue_in(
     base: Base,
     *,
     budget: Budget | None = None,
-    workers: int = 1,
-    run: Run = map,
+    crew: Crew = ALONE,
     monitor: Monitor | None = None,
 ) -> Issued:
     """Find a ticket for a target in a base network that somebody has, prove it, and write the payload that says so.
@@ -129,8 +127,7 @@ def issue_in(
         source: the base network's files.
         base: what was read of them.
         budget: of the prover.
-        workers: threads of a sweep.
-        run: as for `issue`.
+        crew: as for `issue`.
         monitor: told of phases and progress.
 
     Raises:
@@ -141,9 +138,9 @@ def issue_in(
     monitor = monitor or Monitor()
     parts.check_name(name)
     with monitor.phase("subset sums"):
-        masks = find_ticket_in(target.network, base.network, run)
+        masks = find_ticket_in(target.network, base.network, crew)
     subject = of_pruned(name, target, PrunedBase.of(source, base, masks))
-    return _check_found(decide(subject, budget=budget, workers=workers, run=run, monitor=monitor))
+    return _check_found(decide(subject, budget=budget, crew=crew, monitor=monitor))
 
 
 def _check_found(issued: Issued) -> Issued:
@@ -161,8 +158,7 @@ def decide(
     subject: AnySubject,
     *,
     budget: Budget | None = None,
-    workers: int = 1,
-    run: Run = map,
+    crew: Crew = ALONE,
     monitor: Monitor | None = None,
 ) -> Issued:
     """Decide what a subject claims, and write the payload that says so where it is proved.
@@ -170,8 +166,7 @@ def decide(
     Args:
         subject: what is claimed.
         budget: of the prover.
-        workers: threads of a sweep.
-        run: as for `issue`.
+        crew: as for `issue`.
         monitor: told of phases and progress.
 
     Raises:
@@ -181,7 +176,7 @@ def decide(
     budget, monitor = budget or Budget(), monitor or Monitor()
     with monitor.phase("base network"):
         left, right, relation = question(subject)
-    proof = prove(left, right, budget, relation=relation, workers=workers, run=run, monitor=monitor)
+    proof = prove(left, right, budget, relation=relation, crew=crew, monitor=monitor)
     if proof.verdict is not Verdict.PROVED:
         return Issued(b"", subject, proof)
     return Issued(build(subject, right, proof, budget, versions()), subject, proof)

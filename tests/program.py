@@ -44,6 +44,8 @@ TINY = {
 }
 
 ENTRY = "from certify.cli.main import main; main()"
+# Processes begin for the smallest work.
+WITH_PROCESSES = [sys.executable, "-c", f"from certify.work import processes; processes.WORTH = 0; {ENTRY}"]
 SOURCE = Path(certify.__file__).parents[1]
 
 

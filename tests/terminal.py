@@ -29,9 +29,10 @@ def large(units=96):
 class OnTerminal:
     """A run whose stderr is a terminal, where its phases are to be seen."""
 
-    def __init__(self, program, *arguments):
+    def __init__(self, program, *arguments, **options):
         self._master, slave = pty.openpty()
-        self.process = program.start(*arguments, stderr=slave, start_new_session=True, env={"TERM": "xterm"})
+        terminal = {"stderr": slave, "start_new_session": True, "env": {"TERM": "xterm"}}
+        self.process = program.start(*arguments, **terminal, **options)
         os.close(slave)
         self.seen = b""
 

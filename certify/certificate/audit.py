@@ -28,7 +28,8 @@ from certify.monitor import Monitor
 from certify.network import strict_json
 from certify.network.model import Network
 from certify.proof.claim import EQUAL, Relation, Verdict
-from certify.proof.prover import Budget, Proof, Run, prove
+from certify.proof.prover import Budget, Proof, prove
+from certify.work import ALONE, Crew
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +58,7 @@ def audit(
     at: datetime,
     budget: Budget | None = None,
     *,
-    workers: int = 1,
-    run: Run = map,
+    crew: Crew = ALONE,
     monitor: Monitor | None = None,
 ) -> Audit:
     """Return what an audit of one certificate's bytes found.
@@ -68,8 +68,7 @@ def audit(
         trust: the keys that count; None leaves signatures unchecked.
         at: the moment, aware, at which their validity is judged.
         budget: of the prover; None for the one under which the certificate says it was proved.
-        workers: as for the prover.
-        run: as for the prover.
+        crew: as for the prover.
         monitor: told of phases and progress.
 
     Raises:
@@ -85,7 +84,7 @@ def audit(
     with monitor.phase("base network"):
         left, right, relation = question(said.subject)
     spent = _budget(said)
-    proof = prove(left, right, budget or spent, relation=relation, workers=workers, run=run, monitor=monitor)
+    proof = prove(left, right, budget or spent, relation=relation, crew=crew, monitor=monitor)
     if proof.verdict is Verdict.PROVED:
         _check_payload(said, build(said.subject, right, proof, spent, said.versions))
     return Audit(signature, said, proof)

@@ -14,6 +14,7 @@ from certify.certificate import envelope
 from certify.certificate.storage import read_capped
 from certify.certificate.trust import Trust
 from certify.cli.audit_ticket import ClaimedTicket, audit_ticket, ticket_options
+from certify.cli.crew import Workers, workers_options
 from certify.cli.output import FILE, Output, failed, output_options
 from certify.cli.second_opinion import CrossCheck, cross_check_options, second_opinion
 from certify.cli.userkeys import default_trust, read_trust
@@ -81,7 +82,7 @@ def _judging_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("certificates", metavar="[CERT]...", type=FILE, nargs=-1)
 @_judging_options
 @ticket_options
-@click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes.")
+@workers_options
 @cross_check_options
 @output_options
 def command(
@@ -89,7 +90,7 @@ def command(
     certificates: tuple[Path, ...],
     judging: Judging,
     claimed: ClaimedTicket,
-    workers: int,
+    workers: Workers,
     cross_check: str | None,
     proof_format: str | None,
 ) -> None:
@@ -130,7 +131,7 @@ class _Job:
     trust: Trust | None
     moment: datetime
     judging: Judging
-    workers: int
+    workers: Workers
     asked: CrossCheck
 
 
@@ -146,11 +147,10 @@ def _audit(path: Path, job: _Job, output: Output) -> Result:
         envelope.read(data)
         # What computes is loaded only now: a bad file is answered at once.
         from certify.certificate.audit import audit  # noqa: PLC0415
-        from certify.cli.workers import worker_processes  # noqa: PLC0415
         from certify.issue import versions  # noqa: PLC0415
 
-        with worker_processes(job.workers) as run:
-            found = audit(data, job.trust, job.moment, workers=job.workers, run=run, monitor=monitor)
+        with job.workers.crew() as crew:
+            found = audit(data, job.trust, job.moment, crew=crew, monitor=monitor)
         result = of_audit(
             found,
             str(path),

@@ -12,6 +12,7 @@ import click
 from certify.certificate.storage import read_capped
 from certify.cli.budget import budget_of, rlimit_option
 from certify.cli.claimed import BaseOptions, base_options, read_given, read_given_masks
+from certify.cli.crew import Workers
 from certify.cli.output import FILE, Output, failed
 from certify.cli.reading import Reading, reading_options
 from certify.cli.second_opinion import CrossCheck, second_opinion
@@ -113,7 +114,7 @@ def ticket_options(function: _Function) -> _Function:
     return cast("_Function", decorated)
 
 
-def audit_ticket(claimed: ClaimedTicket, workers: int, asked: CrossCheck, output: Output) -> Result:
+def audit_ticket(claimed: ClaimedTicket, workers: Workers, asked: CrossCheck, output: Output) -> Result:
     """Return what an audit of a claimed ticket found, after writing the certificate if there is to be one."""
     monitor, target = output.monitor(), claimed.target
     assert target is not None
@@ -127,14 +128,13 @@ def audit_ticket(claimed: ClaimedTicket, workers: int, asked: CrossCheck, output
             masks = read_given_masks(source, base, claimed.mask, claimed.given.base)
         # What computes is loaded only now: a bad file is answered at once.
         from certify.certificate.equivalence import PrunedBase, check_names  # noqa: PLC0415
-        from certify.cli.workers import worker_processes  # noqa: PLC0415
         from certify.issue import decide, of_pruned, versions  # noqa: PLC0415
 
         subject = of_pruned(target.name, file, PrunedBase.of(source, base, masks))
         if signing is not None:
             check_names(subject)
-        with worker_processes(workers) as run:
-            issued = decide(subject, budget=budget_of(claimed.rlimit), workers=workers, run=run, monitor=monitor)
+        with workers.crew() as crew:
+            issued = decide(subject, budget=budget_of(claimed.rlimit), crew=crew, monitor=monitor)
         result = of_proof(issued.subject, issued.proof, monitor.timings, versions(), command="audit")
         named = claimed.out or Path(f"{stem(target)}.audit.json")
         result = second_opinion(asked, result, issued.subject, issued.proof, named, workers, monitor)

@@ -14,6 +14,7 @@ from certify.certificate.equivalence import Equivalence, NamedFile, check_names
 from certify.certificate.storage import read_capped
 from certify.cli.blame import about
 from certify.cli.budget import budget_of, rlimit_option
+from certify.cli.crew import Workers, workers_options
 from certify.cli.output import FILE, Output, failed, output_options
 from certify.cli.reading import Reading, reading_options
 from certify.cli.second_opinion import CrossCheck, cross_check_options, second_opinion
@@ -69,7 +70,7 @@ class Asked:
 @click.option("-o", "--output", "out", type=FILE, help="Write a signed certificate where it is proved.")
 @click.option("--key", type=FILE, help="With -o: a private key (PEM); else the user's own.")
 @reading_options
-@click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes.")
+@workers_options
 @rlimit_option
 @cross_check_options
 @output_options
@@ -83,7 +84,7 @@ def command(
     out: Path | None,
     key: Path | None,
     reading: Reading,
-    workers: int,
+    workers: Workers,
     rlimit: int | None,
     cross_check: str | None,
     proof_format: str | None,
@@ -111,11 +112,10 @@ def command(
         if not subject.is_whole:
             output.say(f"on {_said(subject.box)}, which is smaller than a network's own box")
         # What computes is loaded only now: a bad file is answered at once.
-        from certify.cli.workers import worker_processes  # noqa: PLC0415
         from certify.issue import decide, versions  # noqa: PLC0415
 
-        with worker_processes(workers) as run:
-            issued = decide(subject, budget=budget_of(rlimit), workers=workers, run=run, monitor=monitor)
+        with workers.crew() as crew:
+            issued = decide(subject, budget=budget_of(rlimit), crew=crew, monitor=monitor)
         result = of_proof(issued.subject, issued.proof, monitor.timings, versions(), command="equal")
         named = out or Path(f"{stem(left)}.equal.json")
         result = second_opinion(cross, result, issued.subject, issued.proof, named, workers, monitor)

@@ -17,6 +17,7 @@ from certify.certificate.statement import AnySubject
 from certify.certificate.storage import read_capped, write_atomic
 from certify.cli.blame import about
 from certify.cli.claimed import BaseOptions, base_options, read_given
+from certify.cli.crew import Workers, workers_options
 from certify.cli.output import FILE, Output, failed, output_options
 from certify.cli.precisions import PrecisionBits, precision_option
 from certify.cli.reading import Reading, reading_options
@@ -52,7 +53,7 @@ class Drawn:
 @click.option("--mask-out", type=FILE, help="With --base: write the masks too, as npz.")
 @click.option("--key", type=FILE, help="A private key (PEM); else the user's own, made on a first run.")
 @reading_options
-@click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes.")
+@workers_options
 @cross_check_options
 @output_options
 def command(
@@ -66,7 +67,7 @@ def command(
     mask_out: Path | None,
     key: Path | None,
     reading: Reading,
-    workers: int,
+    workers: Workers,
     cross_check: str | None,
     proof_format: str | None,
 ) -> None:
@@ -92,11 +93,10 @@ def command(
                 check_output(mask_out, "the masks", {**inputs, "the private key": signing.pair.private})
         issue = _issuer(target.name, file, drawn, given)
         # What computes is loaded only now: a bad file is answered at once.
-        from certify.cli.workers import worker_processes  # noqa: PLC0415
         from certify.issue import versions  # noqa: PLC0415
 
-        with worker_processes(workers) as run, about(given.base or target):
-            issued = issue(workers=workers, run=run, monitor=monitor)
+        with workers.crew() as crew, about(given.base or target):
+            issued = issue(crew=crew, monitor=monitor)
         if mask_out is not None:
             _write_masks(issued.subject, mask_out, output)
         result = of_proof(issued.subject, issued.proof, monitor.timings, versions())

@@ -13,6 +13,7 @@ import click
 
 from certify.certificate.storage import replacing, write_atomic
 from certify.cli.blame import about
+from certify.cli.crew import Workers
 from certify.errors import DisagreementError, InputError, printable
 from certify.monitor import Monitor
 from certify.report.result import Result, with_proofs_in, with_second_opinion
@@ -71,7 +72,7 @@ def second_opinion(
     subject: AnySubject,
     proof: Proof,
     certificate: Path,
-    workers: int,
+    workers: Workers,
     monitor: Monitor,
 ) -> Result:
     """Return the result with what the other solver says of it, where one was asked for.
@@ -99,10 +100,9 @@ def _proof_file(path: Path) -> Iterator[TakeProof]:
 
 
 def _opinion(
-    subject: AnySubject, proof: Proof, take_proof: TakeProof | None, workers: int, monitor: Monitor
+    subject: AnySubject, proof: Proof, take_proof: TakeProof | None, workers: Workers, monitor: Monitor
 ) -> SecondOpinion:
     from certify.certificate.audit import question  # noqa: PLC0415 - what computes is loaded late
-    from certify.cli.workers import other_processes  # noqa: PLC0415
     from certify.proof.second_opinion import (  # noqa: PLC0415
         SolversDisagreeError,
         ask_again,
@@ -110,11 +110,11 @@ def _opinion(
     )
 
     try:
-        with other_processes(workers) as run:
+        with workers.others() as crew:
             if proof.strategy != "decomposition":
-                return ask_again_of_merging(proof.questions, run, take_proof=take_proof, monitor=monitor)
+                return ask_again_of_merging(proof.questions, crew, take_proof=take_proof, monitor=monitor)
             left, right, _ = question(subject)
-            return ask_again(left, right, proof.obligations, run, take_proof=take_proof, monitor=monitor)
+            return ask_again(left, right, proof.obligations, crew, take_proof=take_proof, monitor=monitor)
     except SolversDisagreeError as error:
         raise DisagreementError(f"{error}; {_leave(subject, error.record)}") from None
 

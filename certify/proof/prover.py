@@ -14,9 +14,9 @@ point that differs in plain Python integers makes `refuted`.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from certify.errors import DisagreementError
 from certify.monitor import Monitor
@@ -30,10 +30,10 @@ from certify.proof.portfolio import Decision, decide
 from certify.proof.questions import Question
 from certify.proof.refutation import Unproved, tasks
 from certify.proof.structure import NotApplicableError, Pair, pair_up
+from certify.work import ALONE, Crew, do
 from solvers.smt import session
 from solvers.smt.session import Answer, Outcome
 
-Run: TypeAlias = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 Strategy: TypeAlias = Literal["decomposition", "sweep", "merging", "congruence"]
 
 _NAMED = 3
@@ -122,8 +122,7 @@ def prove(
     budget: Budget | None = None,
     *,
     relation: Relation = EQUAL,
-    workers: int = 1,
-    run: Run = map,
+    crew: Crew = ALONE,
     monitor: Monitor | None = None,
 ) -> Proof:
     """Decide whether a ticket equals its target on the target's whole box.
@@ -133,8 +132,7 @@ def prove(
         ticket: base ⊙ mask, as a network.
         budget: None for the default one.
         relation: what is claimed to hold.
-        workers: threads of a sweep.
-        run: maps a function over pieces of work, `map` or an executor's; it has no influence on the result.
+        crew: who does the work; it has no influence on the result.
         monitor: told of phases and progress.
 
     Raises:
@@ -146,16 +144,16 @@ def prove(
     ticket = replace(ticket, input=target.input)
     decomposition = _Decomposition("the decomposition is for equality")
     if relation == EQUAL:
-        decomposition = _decompose(target, ticket, budget, run, monitor)
+        decomposition = _decompose(target, ticket, budget, crew, monitor)
     if decomposition.holds:
-        return _prove_by_decomposition(target, ticket, decomposition, budget, workers, monitor)
+        return _prove_by_decomposition(target, ticket, decomposition, budget, crew, monitor)
     decision = decide(
         target,
         ticket,
         relation,
         sweep_budget=budget.sweep_work,
         rlimit=budget.remainder_rlimit,
-        workers=workers,
+        workers=crew.threads,
         monitor=monitor,
     )
     verdict, strategy, reason = _verdict(decomposition, decision)
@@ -178,7 +176,7 @@ def _prove_by_decomposition(
     ticket: Network,
     decomposition: _Decomposition,
     budget: Budget,
-    workers: int,
+    crew: Crew,
     monitor: Monitor,
 ) -> Proof:
     """Check besides what conditions 0 to 5 have proved.
@@ -187,7 +185,7 @@ def _prove_by_decomposition(
         DisagreementError: something finds a difference.
     """
     composed = _compose(target, ticket, decomposition, budget, monitor)
-    swept, point = _look(target, ticket, budget, workers, monitor)
+    swept, point = _look(target, ticket, budget, crew, monitor)
     if point is not None:
         raise DisagreementError(f"the decomposition proves what {replay(target, ticket, point).input} refutes")
     return Proof(
@@ -208,7 +206,7 @@ def _verdict(decomposition: _Decomposition, decision: Decision) -> tuple[Verdict
     return Verdict.UNDECIDED, None, "; ".join([decomposition.reason, *decision.left])
 
 
-def _decompose(target: Network, ticket: Network, budget: Budget, run: Run, monitor: Monitor) -> _Decomposition:
+def _decompose(target: Network, ticket: Network, budget: Budget, crew: Crew, monitor: Monitor) -> _Decomposition:
     with monitor.phase("obligations"):
         try:
             pairs = pair_up(target, ticket)
@@ -216,16 +214,16 @@ def _decompose(target: Network, ticket: Network, budget: Budget, run: Run, monit
             return _Decomposition(str(error))
         listed = [obligations(pair) for pair in pairs]
         counts = digest(listed)
-    unproved = _refute(listed, budget, run, monitor)
+    unproved = _refute(listed, budget, crew, monitor)
     return _Decomposition(_explain(unproved), pairs, counts)
 
 
-def _refute(listed: Sequence[PairObligations], budget: Budget, run: Run, monitor: Monitor) -> list[Unproved]:
+def _refute(listed: Sequence[PairObligations], budget: Budget, crew: Crew, monitor: Monitor) -> list[Unproved]:
     work = [task for item in listed for task in tasks(item, budget.rlimit)]
     unproved: list[Unproved] = []
     done = 0
     with monitor.phase("refutation", len(work)):
-        for left in run(_call, work):
+        for left in crew.run(do, work):
             unproved += left
             done += 1
             monitor.reach(done)
@@ -233,10 +231,6 @@ def _refute(listed: Sequence[PairObligations], budget: Budget, run: Run, monitor
         # A result that got lost on its way must never pass for one without anything left.
         raise DisagreementError(f"{len(work)} pieces of work were given out, {done} came back")
     return unproved
-
-
-def _call(task: Callable[[], tuple[Unproved, ...]]) -> tuple[Unproved, ...]:
-    return task()
 
 
 def _explain(unproved: Sequence[Unproved]) -> str:
@@ -276,12 +270,12 @@ def _check_not_satisfied(outcome: Outcome, what: str) -> None:
 
 
 def _look(
-    target: Network, ticket: Network, budget: Budget, workers: int, monitor: Monitor
+    target: Network, ticket: Network, budget: Budget, crew: Crew, monitor: Monitor
 ) -> tuple[Sweep | None, tuple[int, ...] | None]:
     """Sweep the grid, or search it where it is too large: return the sweep, and a point that differs."""
     if sweep_work(target, ticket) <= budget.sweep_work:
         with monitor.phase("sweep", target.input.points()), contextlib.suppress(TooWideError):
-            swept = sweep_grid(target, ticket, workers, monitor)
+            swept = sweep_grid(target, ticket, crew.threads, monitor)
             return swept, swept.difference
     with monitor.phase("search"):
         return None, search_difference(target, ticket, briefly=True).point

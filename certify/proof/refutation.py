@@ -7,13 +7,15 @@ obligations share a place in it only when edges, right side, half and range are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from certify.proof import formulas
 from certify.proof.formulas import Products, half_variable, weight_formula
 from certify.proof.obligations import NEGATIVE, PairObligations, Range, StepsObligation, WeightObligations
+from certify.proof.structure import Pair
+from certify.work import Task
 from solvers.smt import session
 from solvers.smt.session import Answer
 from solvers.smt.terms import Z3
@@ -21,6 +23,7 @@ from solvers.smt.vocabulary import Formula
 
 PART = 1 << 16
 BOXES = 16
+SECONDS_AN_OBLIGATION = 2e-5
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Unproved:
     reason: str
 
 
-def tasks(item: PairObligations, rlimit: int) -> list[Callable[[], tuple[Unproved, ...]]]:
+def tasks(item: PairObligations, rlimit: int) -> list[Task[tuple[Unproved, ...]]]:
     """Return independent pieces of work that together refute all obligations of a pair.
 
     Each can be called anywhere, in any order, and returns the obligations that z3 did not refute; only when all
@@ -44,11 +47,19 @@ def tasks(item: PairObligations, rlimit: int) -> list[Callable[[], tuple[Unprove
     """
     size = len(item.weights)
     parts = [item.weights.part(first, min(first + PART, size)) for first in range(0, size, PART)]
-    first = partial(_refute_all_but_weights, replace(item, weights=item.weights.part(0, 0)), rlimit)
-    return [
-        first,
-        *(partial(_refute_weights, item.pair.index, item.pair.weight_bits, part, rlimit) for part in parts),
-    ]
+    return [_task_of_all_but_weights(item, rlimit), *(_task_of_weights(item.pair, part, rlimit) for part in parts)]
+
+
+def _task_of_all_but_weights(item: PairObligations, rlimit: int) -> Task[tuple[Unproved, ...]]:
+    call = partial(_refute_all_but_weights, replace(item, weights=item.weights.part(0, 0)), rlimit)
+    asked = len(item.boxes) + len(item.lemmas) + item.pair.target.outputs + len(item.steps)
+    return Task(f"pair {item.pair.index}: all but its weights", call, asked * SECONDS_AN_OBLIGATION)
+
+
+def _task_of_weights(pair: Pair, part: WeightObligations, rlimit: int) -> Task[tuple[Unproved, ...]]:
+    call = partial(_refute_weights, pair.index, pair.weight_bits, part, rlimit)
+    first, last = weight_name(part, 0), weight_name(part, len(part) - 1)
+    return Task(f"pair {pair.index}: {first} to {last}", call, len(part) * SECONDS_AN_OBLIGATION)
 
 
 def _refute_all_but_weights(item: PairObligations, rlimit: int) -> tuple[Unproved, ...]:

@@ -22,7 +22,6 @@ from certify.monitor import Monitor
 from certify.network.model import Network
 from certify.proof import composition
 from certify.proof.obligations import Count, QuestionKind, digest, obligations
-from certify.proof.prover import Run
 from certify.proof.questions import (
     OBLIGATION_KINDS,
     Question,
@@ -31,6 +30,7 @@ from certify.proof.questions import (
     obligation_questions,
 )
 from certify.proof.structure import pair_up
+from certify.work import Crew
 from solvers.smt import cvc5_session, session
 from solvers.smt.cvc5_session import Replies, Reply, UnansweredError
 from solvers.smt.session import Answer
@@ -103,7 +103,7 @@ def ask_again(
     target: Network,
     ticket: Network,
     proved: Mapping[QuestionKind, Count],
-    run: Run,
+    crew: Crew,
     *,
     take_proof: TakeProof | None = None,
     monitor: Monitor | None = None,
@@ -114,7 +114,7 @@ def ask_again(
         target: the network.
         ticket: base ⊙ mask, as a network.
         proved: count and digest of the obligations that z3 refuted.
-        run: maps a function over pieces of work, in other processes.
+        crew: who does the work, in other processes.
         take_proof: gets every proof as text, headed by the question's name; None asks for none.
         monitor: told of progress.
 
@@ -130,12 +130,12 @@ def ask_again(
     besides = len(composition.sampled(pairs)) + composition.is_small(target, ticket)
     with monitor.phase(SOLVER, sum(map(count, listed)) + besides):
         asked = (question for item in listed for question in obligation_questions(item))
-        return _ask(_chain(asked, composition_questions(target, ticket, pairs)), run, take_proof, monitor)
+        return _ask(_chain(asked, composition_questions(target, ticket, pairs)), crew, take_proof, monitor)
 
 
 def ask_again_of_merging(
     questions: Sequence[Question],
-    run: Run,
+    crew: Crew,
     *,
     take_proof: TakeProof | None = None,
     monitor: Monitor | None = None,
@@ -143,7 +143,7 @@ def ask_again_of_merging(
     """Put the questions of a proof by merging to cvc5; arguments and errors as for `ask_again`."""
     monitor = monitor or Monitor()
     with monitor.phase(SOLVER, len(questions)):
-        return _ask(iter(questions), run, take_proof, monitor)
+        return _ask(iter(questions), crew, take_proof, monitor)
 
 
 def _chain(*parts: Iterator[Question]) -> Iterator[Question]:
@@ -151,11 +151,11 @@ def _chain(*parts: Iterator[Question]) -> Iterator[Question]:
         yield from part
 
 
-def _ask(questions: Iterator[Question], run: Run, take_proof: TakeProof | None, monitor: Monitor) -> SecondOpinion:
+def _ask(questions: Iterator[Question], crew: Crew, take_proof: TakeProof | None, monitor: Monitor) -> SecondOpinion:
     agreed, written, version = 0, 0, ""
     gave_up: Counter[QuestionKind] = Counter()
     incomplete: Counter[QuestionKind] = Counter()
-    for asked, reply, version in _replies(questions, run, proofs=take_proof is not None):
+    for asked, reply, version in _replies(questions, crew, proofs=take_proof is not None):
         if reply.answer is Answer.UNKNOWN:
             gave_up[asked.question.kind] += 1
             continue
@@ -179,13 +179,13 @@ class _Asked:
     text: str
 
 
-def _replies(questions: Iterator[Question], run: Run, *, proofs: bool) -> Iterator[tuple[_Asked, Reply, str]]:
+def _replies(questions: Iterator[Question], crew: Crew, *, proofs: bool) -> Iterator[tuple[_Asked, Reply, str]]:
     """Yield every question with its reply and the version of cvc5; no more text than a window is held at a time."""
     ask = partial(cvc5_session.answers, proofs=proofs)
     batches = _batches(questions)
     while window := list(islice(batches, _WINDOW)):
         try:
-            answered = list(run(ask, [PREAMBLE + "".join(asked.text for asked in batch) for batch in window]))
+            answered = list(crew.run(ask, [PREAMBLE + "".join(asked.text for asked in batch) for batch in window]))
         except UnansweredError as error:
             raise DisagreementError(f"{SOLVER} does not read what z3 reads: {error}") from None
         _check_count(len(window), answered)

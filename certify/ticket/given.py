@@ -15,10 +15,9 @@ each line is then one more input, with D for its weights.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,11 +31,11 @@ from certify.ticket.block import Block, Half, TooLargeError, Wanted, certain_fai
 from certify.ticket.digits import split
 from certify.ticket.failure import Cause, Failure, explain
 from certify.ticket.fitting import Fit, fit
+from certify.work import ALONE, Crew
 
 TRIES = 8
 MAX_SUM = 1 << 62
-
-Run: TypeAlias = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+SECONDS_A_WEIGHT = 1e-5
 
 UNUSED = -1
 
@@ -65,6 +64,14 @@ class _Layer:
     useful: NDArray[np.bool_]
     bits: str
 
+    def __str__(self) -> str:
+        return f"layers[{self.wanted.index}]"
+
+    @property
+    def seconds(self) -> float:
+        """About how long its search takes."""
+        return self.wanted.targets.size * SECONDS_A_WEIGHT
+
     @property
     def rarest_first(self) -> Int64Array:
         """int64[units]: those that few columns have a use for come first, as the others miss them least."""
@@ -86,7 +93,7 @@ class _Sharing:
     failures: dict[int, tuple[Failure, ...]]
 
 
-def find_ticket_in(target: Network, base: Network, run: Run = map) -> tuple[Mask, ...]:
+def find_ticket_in(target: Network, base: Network, crew: Crew = ALONE) -> tuple[Mask, ...]:
     """Return masks of the base network that leave the target, two for each of its layers, by construction.
 
     The prover decides whether they do. Every kept weight is one that the base network stores.
@@ -94,14 +101,14 @@ def find_ticket_in(target: Network, base: Network, run: Run = map) -> tuple[Mask
     Args:
         target: the network to represent.
         base: a dense network of twice the target's depth, with any weights.
-        run: maps a function over the layers, `map` or an executor's; it has no influence on the masks.
+        crew: who does the work; it has no influence on the masks.
 
     Raises:
         InputError: the base network does not fit the target, whatever its weights are; names the first place.
         TicketNotFoundError: names weights that are not in the base network, the cause and what would help.
     """
     layers = list(_layers(target, fit(target, base)))
-    return tuple(mask for masks in run(_search_layer, layers) for mask in masks)
+    return tuple(mask for masks in crew.run(_search_layer, layers) for mask in masks)
 
 
 def _layers(target: Network, fits: Sequence[Fit]) -> Iterator[_Layer]:

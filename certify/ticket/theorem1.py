@@ -12,10 +12,9 @@ paper. Either way the base network is one draw from one seed, and which unit ser
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -39,10 +38,9 @@ from certify.network.operators import Convolution
 from certify.network.operators.operator import Interval
 from certify.ticket.block import Block, Half, TooLargeError, Wanted, search_block
 from certify.ticket.failure import Failure, explain
+from certify.work import ALONE, Crew
 
 MAX_BLOCK = 1 << 12
-
-Run: TypeAlias = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +68,9 @@ class _Layer:
     precision: Precision
     block_width: int | None
 
+    def __str__(self) -> str:
+        return f"layers[{self.wanted.index}]"
+
 
 @dataclass(frozen=True, eq=False)
 class _Found:
@@ -85,7 +86,7 @@ def find_ticket(
     *,
     block_width: int | None = None,
     precisions: Sequence[Precision] | None = None,
-    run: Run = map,
+    crew: Crew = ALONE,
 ) -> Ticket:
     """Return a ticket that equals the target, by construction; the prover decides whether it does.
 
@@ -94,7 +95,7 @@ def find_ticket(
         seed: of the base network.
         block_width: units in every input's block; None lets blocks grow.
         precisions: of each pair of matrices; None takes the coarsest that Theorem 1 allows.
-        run: maps a function over the layers, `map` or an executor's; it has no influence on the ticket.
+        crew: who does the work; it has no influence on the ticket.
 
     Raises:
         InputError: the precisions are too coarse for the target.
@@ -103,7 +104,7 @@ def find_ticket(
     precisions = default_precisions(target) if precisions is None else tuple(precisions)
     check_precisions(target, precisions)
     layers = list(_layers(target, seed, precisions, block_width))
-    found: list[_Found] = list(run(_search_layer, layers))
+    found: list[_Found] = list((crew.run if crew.remote else map)(_search_layer, layers))
     widths = tuple(pair.width for pair in found)
     masks = tuple(mask for pair in found for mask in pair.masks)
     return Ticket(BaseNetwork(seed, widths, tuple(precisions)), masks, block_width)

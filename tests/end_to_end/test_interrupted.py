@@ -16,7 +16,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from program import ENTRY, certificate, issued, signing_key, target_bytes, trust_line
+from program import ENTRY, WITH_PROCESSES, certificate, issued, signing_key, target_bytes, trust_line
 from terminal import OnTerminal, assert_session_ends, large
 
 ALICE = signing_key(1)
@@ -44,7 +44,8 @@ def prepared(certify):
 )
 def test_interrupt(prepared, phase, workers):
     before = prepared.files()
-    run = OnTerminal(prepared, "large.json", "--key", "key.pem", "-o", "out.json", "--workers", str(workers))
+    arguments = ("large.json", "--key", "key.pem", "-o", "out.json", "--workers", str(workers))
+    run = OnTerminal(prepared, *arguments, command=WITH_PROCESSES)
     run.wait_for(phase)
     # As a terminal does it: every process of the group gets the signal.
     os.killpg(run.process.pid, signal.SIGINT)
@@ -59,7 +60,9 @@ def test_interrupt(prepared, phase, workers):
 
 @pytest.mark.compiled
 def test_workers_end_with_a_killed_parent(prepared):
-    run = OnTerminal(prepared, "large.json", "--key", "key.pem", "-o", "out.json", "--workers", "2")
+    run = OnTerminal(
+        prepared, "large.json", "--key", "key.pem", "-o", "out.json", "--workers", "2", command=WITH_PROCESSES
+    )
     run.wait_for(b"refutation")
     run.process.kill()
     assert run.end() == (-signal.SIGKILL, b"")

@@ -15,6 +15,7 @@ from program import (
     ENTRY,
     SOURCE,
     TINY,
+    WITH_PROCESSES,
     certificate,
     changed,
     issued,
@@ -126,7 +127,8 @@ def test_workers_change_nothing(certify):
     """A true run: worker processes begin by loading what the main one was started from."""
     certify.write("tiny.json")
     certify.write("key.pem", ALICE.to_pem())
-    ran = certify.run("tiny.json", "--key", "key.pem", "--workers", "2", "--seed", "w", "-o", "two.json")
+    arguments = ("tiny.json", "--key", "key.pem", "--workers", "2", "--seed", "w", "-o", "two.json")
+    ran = certify.run(*arguments, command=WITH_PROCESSES)
     assert ran.code == 0, ran.err
     assert (certify.folder / "two.json").read_bytes() == certificate(ALICE, options=Options("w"))
 

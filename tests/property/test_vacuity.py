@@ -24,6 +24,7 @@ from certify.proof.prover import prove
 from certify.proof.questions import composition_questions, obligation_questions
 from certify.proof.second_opinion import SolversDisagreeError, ask_again
 from certify.proof.structure import NotApplicableError, pair_up
+from certify.work import ALONE
 from solvers.smt import cvc5_session, session
 from solvers.smt.session import Answer
 from solvers.smt.smtlib import PREAMBLE, commands
@@ -165,11 +166,11 @@ def test_cross_check(pair):
     """Were z3 to refute everything, cvc5 would not."""
     target, ticket = pair
     counts = digest([obligations(p) for p in pair_up(target, ticket)])
-    assert ask_again(target, ticket, counts, map).refuted_all
+    assert ask_again(target, ticket, counts, ALONE).refuted_all
     for mutant in differing(pair, 4)[1]:
         counts = digest([obligations(p) for p in pair_up(target, mutant)])
         with pytest.raises(SolversDisagreeError, match="expected unsat, found sat"):
-            ask_again(target, mutant, counts, map)
+            ask_again(target, mutant, counts, ALONE)
 
 
 @pytest.mark.parametrize("pair", EQUAL.values(), ids=EQUAL)
@@ -200,4 +201,4 @@ def test_an_empty_range_is_noticed_before_it_proves_anything(low):
     replies = cvc5_session.answers(PREAMBLE + "".join(question.text() for question in questions)).replies
     assert Answer.UNSAT in {reply.answer for reply in replies}
     with pytest.raises(SolversDisagreeError, match=r"the range .* is not empty: .* expected sat, found unsat"):
-        ask_again(target, wrong, digest([item]), map)
+        ask_again(target, wrong, digest([item]), ALONE)

@@ -25,6 +25,7 @@ from certify.proof.claim import Verdict
 from certify.proof.prover import Budget
 from certify.ticket import Ticket
 from certify.ticket.given import find_ticket_in
+from certify.work import Crew
 
 DATA = target_bytes()
 TARGET = read_target(DATA)
@@ -42,7 +43,7 @@ def test_order_of_work_changes_nothing():
     def backwards(function, work):
         return list(map(function, list(work)[::-1]))[::-1]
 
-    assert issue("tiny.json", TARGET, Options(), run=backwards, workers=2).payload == issued().payload
+    assert issue("tiny.json", TARGET, Options(), crew=Crew(backwards, 2)).payload == issued().payload
 
 
 @pytest.mark.parametrize(

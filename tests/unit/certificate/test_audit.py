@@ -21,6 +21,7 @@ from certify.network.strict_json import NotJsonError
 from certify.proof import prover
 from certify.proof.claim import Verdict
 from certify.proof.prover import Budget
+from certify.work import Crew
 from solvers.smt.session import Answer, Outcome
 
 ALICE, BOB = signing_key(1), signing_key(2)
@@ -129,7 +130,7 @@ def test_order_of_work_changes_nothing():
     def backwards(function, work):
         return list(map(function, list(work)[::-1]))[::-1]
 
-    assert audit(TRUE, TRUST, AT, run=backwards).proof == audit(TRUE, TRUST, AT).proof
+    assert audit(TRUE, TRUST, AT, crew=Crew(backwards)).proof == audit(TRUE, TRUST, AT).proof
 
 
 def test_payload_of_another_target():

@@ -19,6 +19,7 @@ from certify.proof.claim import Claim, Verdict
 from certify.proof.enumeration import Search, Sweep, TooWideError
 from certify.proof.obligations import KINDS
 from certify.proof.prover import Budget, prove
+from certify.work import Crew
 from solvers.grid.sweep import SweepError
 from solvers.smt import session
 from solvers.smt.session import Answer, Outcome, Refutation
@@ -224,13 +225,17 @@ RUNS = {
 @pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
 def test_work_that_is_lost_or_done_twice(run):
     with pytest.raises(DisagreementError, match="pieces of work were given out, "):
-        prove(TARGET, WRONG, run=run)
+        prove(TARGET, WRONG, crew=Crew(run))
+
+
+def backwards_map(call, work):
+    return reversed([call(task) for task in reversed(list(work))])
 
 
 def test_how_work_is_mapped_does_not_matter():
-    backwards = prove(TARGET, TICKET, run=lambda call, work: reversed([call(task) for task in reversed(list(work))]))
+    backwards = prove(TARGET, TICKET, crew=Crew(backwards_map))
     assert backwards == prove(TARGET, TICKET)
-    assert backwards == prove(TARGET, TICKET, workers=3)
+    assert backwards == prove(TARGET, TICKET, crew=Crew(threads=3))
 
 
 # Budgets.
@@ -413,7 +418,7 @@ def one_point_apart(corner):
 def test_a_sweep_finds_the_one_point(corner, workers):
     target, flat, point = one_point_apart(corner)
     for left, right in ((target, flat), (flat, target)):
-        proof = prove(left, right, workers=workers)
+        proof = prove(left, right, crew=Crew(threads=workers))
         assert proof.verdict is Verdict.REFUTED
         assert proof.witness.input == point
         assert proof.sweep.points == (1 if corner == "low" else 6 * 6 * 5)

@@ -16,6 +16,7 @@ from certify.proof.obligations import digest, obligations
 from certify.proof.questions import composition_questions, obligation_questions
 from certify.proof.second_opinion import SecondOpinion, SolversDisagreeError, ask_again
 from certify.proof.structure import NotApplicableError, pair_up
+from certify.work import ALONE, Crew
 from solvers.smt import cvc5_session, session, smtlib
 from solvers.smt.cvc5_session import Replies, Reply
 from solvers.smt.session import Answer
@@ -38,7 +39,7 @@ QUESTIONS = [
 
 
 def ask(run=map, **options):
-    return ask_again(TARGET, TICKET, PROVED, run, **options)
+    return ask_again(TARGET, TICKET, PROVED, Crew(run), **options)
 
 
 def test_agreement():
@@ -68,12 +69,12 @@ def test_how_questions_are_put_together_does_not_matter(monkeypatch, batch, wind
 
 def test_other_obligations_than_those_that_were_proved():
     with pytest.raises(DisagreementError, match="are not those that z3 refuted"):
-        ask_again(TARGET, with_weight(TICKET, 1, 0, 0, 4), PROVED, map)
+        ask_again(TARGET, with_weight(TICKET, 1, 0, 0, 4), PROVED, ALONE)
 
 
 def test_a_ticket_without_obligations():
     with pytest.raises(NotApplicableError):
-        ask_again(TARGET, TARGET, PROVED, map)
+        ask_again(TARGET, TARGET, PROVED, ALONE)
 
 
 # Disagreement.
@@ -85,7 +86,7 @@ WRONGLY_PROVED = digest([obligations(pair) for pair in pair_up(TARGET, WRONG)])
 def test_a_wrong_weight():
     """As if z3 had refuted what does not hold."""
     with pytest.raises(SolversDisagreeError) as caught:
-        ask_again(TARGET, WRONG, WRONGLY_PROVED, map)
+        ask_again(TARGET, WRONG, WRONGLY_PROVED, ALONE)
     name = "pair 0: weight [0][0], inputs ≥ 0: w = 3, 1 edge"
     assert str(caught.value) == f"{name}: z3 and cvc5 disagree: expected unsat, found sat"
     record = caught.value.record

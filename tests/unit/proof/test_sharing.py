@@ -35,6 +35,19 @@ def test_sharing_across_ranges():
     assert_refuted(target, ticket)
 
 
+def test_items_of_work_say_what_they_are(monkeypatch):
+    """So that whoever loses one can say which; together they are all weight obligations, each once."""
+    monkeypatch.setattr(refutation, "PART", 3)
+    target = network([0, -1], [3, 3], dense([[3, 3], [1, 0]]))
+    item = obligations(pair_up(target, plain_ticket(target))[0])
+    assert [str(task) for task in refutation.tasks(item, 10**7)] == [
+        "pair 0: all but its weights",
+        "pair 0: weight [0][0], inputs ≥ 0 to weight [0][1], inputs ≥ 0",
+        "pair 0: weight [0][1], inputs ≤ 0 to weight [1][0], inputs ≤ 0",
+        "pair 0: weight [1][1], inputs ≥ 0 to weight [1][1], inputs ≤ 0",
+    ]
+
+
 def test_sharing_across_halves():
     """Edges without effect on one half, equal to those of the other half in v, weight and range."""
     target, ticket = one_wrong_of_two([-2, 0], [2, 2], [0, 0], [None, None, 0, None])

@@ -33,6 +33,7 @@ from certify.proof.prover import prove
 from certify.ticket import find_ticket
 from certify.ticket import given as module
 from certify.ticket.given import find_ticket_in
+from certify.work import Crew
 
 
 def assert_proved(target, base, masks, strategy="decomposition"):
@@ -276,7 +277,7 @@ def test_how_layers_are_run_has_no_influence():
         return [pickle.loads(pickle.dumps(function(pickle.loads(pickle.dumps(item))))) for item in items]
 
     with ThreadPoolExecutor(3) as executor:
-        assert all(same_masks(plain, find_ticket_in(DEEP, base, run)) for run in (map, executor.map, pickling))
+        assert all(same_masks(plain, find_ticket_in(DEEP, base, Crew(run))) for run in (map, executor.map, pickling))
 
 
 def one_pair(rows, columns, weights, bits=(4, 4), *, high=None, precision=8, **more):

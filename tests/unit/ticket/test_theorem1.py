@@ -30,6 +30,7 @@ from certify.network.model import Box, Dense, Network
 from certify.network.reader import read_network
 from certify.network.steps import Relu
 from certify.ticket import block, find_ticket, theorem1
+from certify.work import Crew
 
 MAX_POINTS = 60
 
@@ -386,8 +387,9 @@ def pickling_map(function, items):
 def test_how_layers_are_run_has_no_influence(block_width):
     plain = find_ticket(DEEP, "0", block_width=block_width)
     with ThreadPoolExecutor(3, initializer=partial(np.seterr, over="ignore")) as executor:
-        runs = [map, executor.map, reversed_map, pickling_map]
-        assert all(same_masks(plain, find_ticket(DEEP, "0", block_width=block_width, run=run)) for run in runs)
+        crews = [Crew(run, remote=True) for run in (map, executor.map, reversed_map, pickling_map)]
+        for crew in crews:
+            assert same_masks(plain, find_ticket(DEEP, "0", block_width=block_width, crew=crew))
     assert_equal_on_the_grid(DEEP, plain)
 
 
