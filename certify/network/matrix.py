@@ -61,6 +61,15 @@ class Matrix:
         span = slice(int(self.start[index]), int(self.start[index + 1]))
         return self.columns[span].tolist(), self.values[span].tolist()
 
+    def only(self, chosen: NDArray[np.bool_]) -> Matrix:
+        """Return the matrix of the chosen entries, bool[entries]."""
+        start = np.concatenate([[0], np.cumsum(chosen)]).astype(np.int64)[self.start]
+        return Matrix(self.shape, start, self.columns[chosen], self.values[chosen])
+
+    def empty(self) -> Matrix:
+        """Return a matrix of the same shape without an entry."""
+        return self.only(np.zeros(self.entries, dtype=np.bool_))
+
     def to_dense(self) -> Int64Array:
         """Return int64[rows, columns]."""
         dense = np.zeros(self.shape, dtype=np.int64)

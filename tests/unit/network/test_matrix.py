@@ -40,6 +40,13 @@ def test_a_stored_zero_stays():
     assert matrix.row(1) == ([], [])
 
 
+def test_some_entries_only():
+    matrix = stored([0, 2, 3], [0, 2, 1], [4, 5, 6])
+    some = matrix.only(np.array([False, True, True]))
+    assert [some.row(index) for index in (0, 1)] == [([2], [5]), ([1], [6])]
+    assert (matrix.empty().shape, matrix.empty().entries) == (matrix.shape, 0)
+
+
 def test_its_arrays_cannot_be_written():
     matrix = stored([0, 1, 2], [0, 2], [4, 5])
     for array in (matrix.start, matrix.columns, matrix.values):
