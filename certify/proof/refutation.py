@@ -24,7 +24,7 @@ from solvers.smt.vocabulary import Formula
 PART = 1 << 14
 BOXES = 64
 SECONDS_AN_OBLIGATION = 6e-6
-SECONDS_A_LEMMA = 1e-4
+SECONDS_A_LEMMA = 7e-5
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,6 @@ import z3
 from solvers.smt.vocabulary import Formula, Term, Vocabulary
 
 _POINTER = ctypes.c_void_p
-_PAIR = _POINTER * 2
 _SIZE = ctypes.sizeof(_POINTER)
 
 
@@ -70,6 +69,7 @@ class Arena(Vocabulary):
         self._context = self.context.ref()
         self._integers = z3.Z3_mk_int_sort(self._context)
         self._numerals: dict[int, Term] = {}
+        self._two = (_POINTER * 2)()
 
     def __enter__(self) -> Self:
         return self
@@ -96,7 +96,7 @@ class Arena(Vocabulary):
         return numeral
 
     def times(self, factor: int, term: Term) -> Term:
-        return self._of(_MULTIPLY, (self.constant(factor), term))
+        return self._both(_MULTIPLY, self.constant(factor), term)
 
     def total(self, terms: Sequence[Term]) -> Term:
         return self._of(_ADD, terms) if terms else self.constant(0)
@@ -105,7 +105,7 @@ class Arena(Vocabulary):
         return self._made(_MINUS(self._context, term))
 
     def subtract(self, left: Term, right: Term) -> Term:
-        return self._of(_SUBTRACT, (left, right))
+        return self._both(_SUBTRACT, left, right)
 
     def divide(self, term: Term, divisor: int) -> Term:
         return self._made(_DIVIDE(self._context, term, self.constant(divisor)))
@@ -120,7 +120,7 @@ class Arena(Vocabulary):
         return self._made(_EQUAL(self._context, left, right))
 
     def differ(self, left: Term, right: Term) -> Formula:
-        return self._of(_DISTINCT, (left, right))
+        return self._both(_DISTINCT, left, right)
 
     def all_of(self, formulas: Sequence[Formula]) -> Formula:
         return self._of(_AND, formulas)
@@ -149,6 +149,10 @@ class Arena(Vocabulary):
         places = range(first, first + step * len(left), step)
         return self._all_made([_DISTINCT(context, 2, place) for place in places])
 
+    def _both(self, make: Callable[..., Any], left: Any, right: Any) -> Any:
+        self._two[0], self._two[1] = left, right
+        return self._made(make(self._context, 2, self._two))
+
     def _of(self, make: Callable[..., Any], parts: Sequence[Any]) -> Any:
         return self._made(make(self._context, len(parts), _array(parts)))
 
@@ -167,4 +171,4 @@ class Arena(Vocabulary):
 
 
 def _array(parts: Sequence[Any]) -> Any:
-    return (_PAIR if len(parts) == 2 else _POINTER * len(parts))(*parts)
+    return (_POINTER * len(parts))(*parts)
