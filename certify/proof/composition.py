@@ -30,8 +30,7 @@ from solvers.smt.terms import Z3
 from solvers.smt.vocabulary import Formula, Term, Vocabulary
 
 NEURONS_PER_LAYER = 10
-NEURONS_AT_ONCE = 5
-SECONDS_AN_EDGE = 1e-5
+SECONDS_AN_EDGE = 6e-6
 NETWORK_MAX_EDGES = 2_000
 NETWORK_MAX_RELUS = 32
 NETWORK_RLIMIT = 3_000_000
@@ -65,9 +64,8 @@ def tasks(pairs: Sequence[Pair], rlimit: int) -> list[Task[tuple[Outcome, ...]]]
     found: list[Task[tuple[Outcome, ...]]] = []
     for pair in pairs:
         for _, same in groupby(sample(pair.target.outputs), key=partial(_group_of, pair)):
-            every = tuple(same)
-            parts = [every[first : first + NEURONS_AT_ONCE] for first in range(0, len(every), NEURONS_AT_ONCE)]
-            found += [_task(pair.only(outputs), outputs, rlimit) for outputs in parts]
+            outputs = tuple(same)
+            found.append(_task(pair.only(outputs), outputs, rlimit))
     return found
 
 
@@ -87,7 +85,8 @@ def check_neurons(pair: Pair, outputs: Sequence[int], rlimit: int) -> tuple[Outc
     with Arena() as words:
         neurons = _Neurons(words, pair, _group_of(pair, outputs[0]))
         differences = [neurons.difference(output) for output in outputs]
-        refuted = session.refute_all([words.all_of(neurons.bounds)], differences, rlimit, words).complete
+        bounds = words.all_of(neurons.bounds)
+        refuted = session.refute_all([bounds], differences, rlimit, words, simple=True).complete
     if refuted:
         return (Outcome(Answer.UNSAT),) * len(outputs)
     return tuple(check_neuron(pair, output, rlimit) for output in outputs)

@@ -126,7 +126,10 @@ def _refute_lemmas(index: int, weights: Mapping[Range, Sequence[int]], rlimit: i
 
 
 def _refute_weights(index: int, weight_bits: int, listed: WeightObligations, rlimit: int) -> tuple[Unproved, ...]:
-    """Condition 3 for inputs, one question, each half and range with a variable of its own."""
+    """Condition 3 for inputs, one question, each half and range with a variable of its own.
+
+    Were one of these ranges empty, all of it would be refuted: condition 4 is that none is.
+    """
     assumptions: list[Formula] = []
     differences: list[Formula] = []
     with Arena() as words:
