@@ -380,6 +380,25 @@ def test_neurons_are_written_out_in_full(monkeypatch, size, number):
                     assert str(product(carried)[1]) == f"{'q' if u < 0 else 'p'}{column}"
 
 
+def test_pieces_of_work_carry_what_they_ask_about_and_no_more():
+    """The same text without the weights of others: of biases, and of some neurons."""
+    for item in [item for number in range(12) for item in items_of(case_of("small", number))]:
+        pair, others = item.pair, refutation._without_kernels(item)
+        for output in range(pair.target.outputs):
+            bias = formulas.bias_formula(SmtLib(), others, output)
+            assert bias == formulas.bias_formula(SmtLib(), item, output)
+            alone = pair.only((output,))
+            written = composition.neuron_formulas(SmtLib(), alone, output)
+            assert written == composition.neuron_formulas(SmtLib(), pair, output)
+            assert alone.output.weights.entries == len(pair.output.weights.row(output)[0])
+        assert (others.pair.output.weights.entries, others.pair.hidden.weights.entries) == (0, 0)
+        assert ranges_of(others) == ranges_of(item)
+
+
+def ranges_of(item):
+    return refutation.ranges(item), item.steps
+
+
 def test_a_neuron_that_differs_is_found():
     target = network([-3, -3], [3, 3], dense([[2, -1], [1, 1]], bits=2, bias=[1, 0]))
     ticket = with_weight(plain_ticket(target), 1, 1, 2, 2)

@@ -67,6 +67,20 @@ def test_sharing_across_weights():
     assert_refuted(target, ticket)
 
 
+def test_sharing_across_signs():
+    """Of a weight, of one v, and of one u, which is another half."""
+    hidden = dense([[1, None], [-1, None], [None, 1], [None, -1]], [Relu()])
+    for weights, vs, left in (
+        ([2, -2], [2, -2, 2, 2], ["≥ 0"]),
+        ([2, 2], [2, -2, 2, 2], ["≤ 0"]),
+        ([2, 2], [2, -2, -2, -2], ["≥ 0"]),
+    ):
+        target = network([-1, -1], [1, 1], dense([weights], bits=1))
+        ticket = network([-1, -1], [1, 1], hidden, dense([vs], bits=1))
+        assert unproved(target, ticket) == [f"pair 0: weight [0][1], inputs {half}: sat" for half in left]
+        assert_refuted(target, ticket)
+
+
 def test_sharing_across_edges_of_one_sum():
     """[2]·[3] and [3]·[2] are the same product, [3]·[3] is not."""
     target = network([0, 0, 0], [1, 1, 1], dense([[6, 6, 6]], bits=3))
