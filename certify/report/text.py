@@ -10,6 +10,7 @@ from certify.report.result import Result
 
 _WIDTH = 13
 _FILES = 4
+_BLOCKS = {"grown": "grown blocks", "shared": "units shared out"}
 
 
 def to_text(results: Sequence[Result], *, quiet: bool = False, verbose: bool = False) -> str:
@@ -112,6 +113,11 @@ def _evidence(result: Result, *, verbose: bool) -> Iterator[tuple[str, str]]:
             yield "" if index else "steps", f"{stage['name']}: {stage['outcome']}"
     yield "difference", _maximum(result.checks["maximum"])
     yield "besides", _besides(result.checks)
+    if "rests_on" in result.checks:
+        yield (
+            "rests on",
+            f"the workers of {printable(result.checks['rests_on']['workers_of'])}, where z3 refuted them",
+        )
     if "cross_check" in result.checks:
         yield "cross-check", _cross_check(result.checks["cross_check"])
     if result.witness is not None:
@@ -150,7 +156,7 @@ def box(claim: Mapping[str, Any]) -> str:
 
 def _ticket(ticket: Mapping[str, Any]) -> str:
     widths = ", ".join(map(str, ticket["widths"]))
-    blocks = "grown blocks" if ticket["blocks"] == "grown" else f"blocks of {ticket['blocks']} units"
+    blocks = _BLOCKS.get(ticket["blocks"]) or f"blocks of {ticket['blocks']} units"
     return f"seed {ticket['seed']!r}, hidden widths {widths} ({blocks})"
 
 

@@ -5,21 +5,24 @@ hidden units (pruning makes the first matrix block-diagonal), found as `block` s
 channels, and its weights one for each output channel and tap: a subset sum serves all positions. Each group of
 channels has blocks of its own; the base network has as many units for each as the group that needs most.
 
-Two ways to share out the units. *Grown* blocks: an input's block ends at the unit with which the last of its
+Three ways to share out the units. *Grown* blocks: an input's block ends at the unit with which the last of its
 weights is reached, and the next input's begins there. *Fixed* blocks have the same number of units each, as in the
-paper. Either way the base network is one draw from one seed, and which unit serves which input is only pruning.
+paper. *Shared*: any unit may serve any input (`sharing`). Whichever it is, the base network is one draw from one
+seed, and which unit serves which input is only pruning.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from certify.base.draw import random_weights
-from certify.base.law import BaseNetwork, Precision
+from certify.base.law import BaseNetwork, Blocks, Precision
 from certify.base.layout import (
     Pair,
     check_precisions,
@@ -29,15 +32,20 @@ from certify.base.layout import (
     pairs,
     radix_bits,
 )
-from certify.base.mask import Mask, from_positions
+from certify.base.mask import Mask
 from certify.errors import TicketNotFoundError
+from certify.monitor import Monitor
 from certify.network.bounds import box_interval, graph_reach
 from certify.network.matrix import Int64Array
 from certify.network.model import INPUT, Linear, Network
 from certify.network.operators import Convolution
 from certify.network.operators.operator import Interval
-from certify.ticket.block import Block, Half, TooLargeError, Wanted, search_block
+from certify.ticket.block import FIRST_LOOK, Half, TooLargeError, Wanted, search_block
+from certify.ticket.drawn import Drawn, Strip
 from certify.ticket.failure import Failure, explain
+from certify.ticket.goal import SPARSEST, Goal
+from certify.ticket.sharing import Reach, share_out
+from certify.ticket.taken import Found, Taken
 from certify.work import ALONE, Crew
 
 MAX_BLOCK = 1 << 12
@@ -50,34 +58,25 @@ class Ticket:
     Attributes:
         base: the base network.
         masks: two for each layer of the target that has weights.
-        block_width: units in every input's block, or None where blocks grew as needed.
+        blocks: how its hidden units were shared out among inputs.
     """
 
     base: BaseNetwork
     masks: tuple[Mask, ...]
-    block_width: int | None
+    blocks: Blocks
 
 
 @dataclass(frozen=True, eq=False)
 class _Layer:
-    """All that one layer's search depends on; sent to worker processes. Its matrices are 2·pair and 2·pair + 1."""
+    """All that one layer's search depends on; sent to other machines."""
 
     wanted: Wanted
-    pair: int
-    seed: str
-    precision: Precision
+    drawn: Drawn
     block_width: int | None
+    goal: Goal
 
     def __str__(self) -> str:
         return f"layers[{self.wanted.index}]"
-
-
-@dataclass(frozen=True, eq=False)
-class _Found:
-    """The masks of one layer's two matrices, and how many units each of its groups has."""
-
-    width: int
-    masks: tuple[Mask, Mask]
 
 
 def find_ticket(
@@ -86,7 +85,9 @@ def find_ticket(
     *,
     block_width: int | None = None,
     precisions: Sequence[Precision] | None = None,
+    goal: Goal = SPARSEST,
     crew: Crew = ALONE,
+    monitor: Monitor | None = None,
 ) -> Ticket:
     """Return a ticket that equals the target, by construction; the prover decides whether it does.
 
@@ -95,7 +96,9 @@ def find_ticket(
         seed: of the base network.
         block_width: units in every input's block; None lets blocks grow.
         precisions: of each pair of matrices; None takes the coarsest that Theorem 1 allows.
+        goal: what there should be little of; `width` shares out units and has no fixed blocks.
         crew: who does the work; it has no influence on the ticket.
+        monitor: told how many weights have their subset sums.
 
     Raises:
         InputError: the precisions are too coarse for the target.
@@ -103,20 +106,56 @@ def find_ticket(
     """
     precisions = default_precisions(target) if precisions is None else tuple(precisions)
     check_precisions(target, precisions)
-    layers = list(_layers(target, seed, precisions, block_width))
-    found: list[_Found] = list((crew.run if crew.remote else map)(_search_layer, layers))
+    assert block_width is None or goal.objective != "width"
+    layers = list(_layers(target, seed, precisions, block_width, goal))
+    progress = _Progress(monitor or Monitor())
+    with progress.monitor.phase("subset sums", sum(layer.wanted.targets.size for layer in layers)):
+        found = list(_search(layers, crew, progress))
     widths = tuple(pair.width for pair in found)
     masks = tuple(mask for pair in found for mask in pair.masks)
-    return Ticket(BaseNetwork(seed, widths, tuple(precisions)), masks, block_width)
+    grown: Blocks = "shared" if goal.objective == "width" else "grown"
+    return Ticket(BaseNetwork(seed, widths, tuple(precisions)), masks, grown if block_width is None else block_width)
 
 
-def _layers(target: Network, seed: str, precisions: Sequence[Precision], block_width: int | None) -> Iterator[_Layer]:
+class _Progress:
+    """How many weights were searched for, in whichever thread."""
+
+    def __init__(self, monitor: Monitor) -> None:
+        self.monitor = monitor
+        self._done = 0
+        self._lock = threading.Lock()
+
+    def add(self, weights: int) -> None:
+        """Hear of more."""
+        with self._lock:
+            self._done += weights
+            self.monitor.reach(self._done)
+
+
+def _search(layers: Sequence[_Layer], crew: Crew, progress: _Progress) -> Iterator[Found]:
+    """Yield what is found for each layer: searched for elsewhere, or here by as many threads as there are."""
+    if crew.remote:
+        for layer, found in zip(layers, crew.run(_search_layer, layers), strict=True):
+            progress.add(layer.wanted.targets.size)
+            yield found
+        return
+    search = partial(_search_layer, ahead=crew.threads > 1, reach=progress.add)
+    if crew.threads == 1:
+        yield from map(search, layers)
+        return
+    with ThreadPoolExecutor(crew.threads) as pool:
+        yield from pool.map(search, layers)
+
+
+def _layers(
+    target: Network, seed: str, precisions: Sequence[Precision], block_width: int | None, goal: Goal
+) -> Iterator[_Layer]:
     outputs = {INPUT: box_interval(target.input)}
     outputs |= {index: reach.output for index, reach in enumerate(graph_reach(target))}
     around = zip(linear_layers(target), pairs(target, precisions), precisions, strict=True)
     for number, ((index, layer), pair, precision) in enumerate(around):
         wanted = _wanted(index, layer, pair, outputs[target.sources(index)[0]])
-        yield _Layer(wanted, number, seed, precision, block_width)
+        yield _Layer(wanted, Drawn(seed, number, precision), block_width, goal)
 
 
 def _wanted(index: int, layer: Linear, pair: Pair, read: Interval) -> Wanted:
@@ -148,60 +187,51 @@ def _bias_digits(layer: Linear) -> Int64Array:
     return digits.reshape(layer.outputs * layer.taps, lines)
 
 
-def _search_layer(layer: _Layer) -> _Found:
-    """Return one layer's pair of masks."""
-    blocks: list[Block] = []
-    failures: list[Failure] = []
-    starts = np.zeros(layer.wanted.groups, dtype=np.int64)
-    for column in range(layer.wanted.targets.shape[1]):
-        block = _search_block(layer, column, starts)
-        blocks.append(block)
-        failures += block.failures
-        starts = starts + block.sizes
+def _search_layer(layer: _Layer, *, ahead: bool = False, reach: Reach = lambda _: None) -> Found:
+    """Return one layer's pair of masks; with another thread, weights are drawn ahead of the search."""
+    taken = Taken(layer.wanted)
+    try:
+        if layer.goal.objective == "width":
+            width, failures = share_out(layer.wanted, layer.drawn, layer.goal, MAX_BLOCK, taken, reach)
+        else:
+            with ThreadPoolExecutor(1) if ahead else nullcontext() as thread:
+                width, failures = _give_out(layer, taken, thread, reach)
+    except TooLargeError as error:
+        raise TicketNotFoundError(
+            f"{error.place}: the search is too large at {layer.drawn.precision.kept} bits: {error.problem}. "
+            "What would help: a target of fewer precision bits, a coarser --precision of its layer, a smaller --width"
+        ) from None
     if failures:
         kind = f"{layer.block_width} units" if layer.block_width is not None else f"first {MAX_BLOCK} units"
         raise TicketNotFoundError(explain(failures, f"{kind} of a block"))
-    return _masks(layer.wanted, blocks, max(1, int(starts.max())))
+    return taken.masks(max(1, width))
 
 
-def _search_block(layer: _Layer, column: int, starts: Int64Array) -> Block:
-    """Return one input's block in every group, whose first units are `starts`, int64[groups]."""
-    most = layer.block_width if layer.block_width is not None else MAX_BLOCK
-    products = partial(_products, layer, column, starts)
-    try:
-        return search_block(layer.wanted, column, products, most, fixed=layer.block_width is not None)
-    except TooLargeError as error:
-        raise TicketNotFoundError(
-            f"{error.place}: the search is too large at {layer.precision.kept} bits: {error.problem}. "
-            "What would help: a target of fewer precision bits, a coarser --precision of its layer, a smaller --width"
-        ) from None
-
-
-def _products(layer: _Layer, column: int, starts: Int64Array, half: Half, rows: Int64Array, count: int) -> Int64Array:
-    """Return int64[rows, count]: v·u of its group's units from the start on, 0 for those of the other half."""
-    random = partial(random_weights, layer.seed, precision=layer.precision, quantization="floor")
-    wanted = layer.wanted
-    groups, place = np.unique(wanted.group_of(rows), return_inverse=True)
-    units = (starts[groups][:, None] + np.arange(count, dtype=np.int64)).ravel()
-    u = random(2 * layer.pair, rows=units, columns=np.full_like(units, column), group=np.repeat(groups, count))
-    u = np.where(u > 0 if half == "+" else u < 0, u, 0).reshape(len(groups), count)
-    inner = np.repeat(rows - groups[place] * (len(wanted.targets) // wanted.groups), count)
-    columns = units.reshape(len(groups), count)[place].ravel()
-    v = random(2 * layer.pair + 1, rows=inner, columns=columns, group=np.repeat(groups[place], count))
-    return v.reshape(len(rows), count) * u[place]
-
-
-def _masks(wanted: Wanted, blocks: Sequence[Block], width: int) -> _Found:
-    """Return the first matrix's mask, block-diagonal over units that any row takes, and the second's."""
-    (rows, columns), groups = wanted.targets.shape, wanted.groups
-    starts = np.zeros(groups, dtype=np.int64)
-    taken: list[Int64Array] = []
-    for column, block in enumerate(blocks):
+def _give_out(layer: _Layer, taken: Taken, thread: Executor | None, reach: Reach) -> tuple[int, list[Failure]]:
+    """Give out blocks, one after the other; return how many units there are, and what is missing."""
+    failures: list[Failure] = []
+    wanted, fixed = layer.wanted, layer.block_width is not None
+    starts = np.zeros(wanted.groups, dtype=np.int64)
+    strip = Strip(layer.drawn, len(wanted.targets), wanted.groups, thread)
+    most, look = layer.block_width or MAX_BLOCK, FIRST_LOOK
+    for column in range(wanted.targets.shape[1]):
+        products = partial(_products, layer, strip, column, starts)
+        block = search_block(wanted, column, products, most, goal=layer.goal, fixed=fixed, look=look)
+        failures += block.failures
         takers, members = np.nonzero(block.chosen)
-        units = starts[wanted.group_of(takers)] + members
-        taken.append(np.stack([takers, units, np.full_like(units, column)]))
+        taken.add(column, takers, starts[wanted.group_of(takers)] + members)
+        reach(len(wanted.targets))
         starts = starts + block.sizes
-    takers, units, served = np.hstack(taken) if taken else np.zeros((3, 0), dtype=np.int64)
-    kept, first = np.unique(wanted.group_of(takers) * width + units, return_index=True)
-    hidden = from_positions((groups * width, columns), kept, served[first])
-    return _Found(width, (hidden, from_positions((rows, width), takers, units)))
+        look = max(FIRST_LOOK, 3 * int(block.sizes.max()) // 2)
+    return int(starts.max()), failures
+
+
+def _products(
+    layer: _Layer, strip: Strip, column: int, starts: Int64Array, half: Half, rows: Int64Array, count: int
+) -> Int64Array:
+    """Return int64[rows, count]: v·u of its group's units from the start on, 0 for those of the other half."""
+    groups = np.arange(len(starts), dtype=np.int64)
+    units = (starts[:, None] + np.arange(count, dtype=np.int64)).ravel()
+    u = layer.drawn.first(column, units, np.repeat(groups, count))
+    u = np.where(u > 0 if half == "+" else u < 0, u, 0).reshape(len(groups), count)
+    return strip.at(rows, starts, count) * (u if len(u) == 1 else u[layer.wanted.group_of(rows)])

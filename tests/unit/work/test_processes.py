@@ -14,7 +14,7 @@ import numpy as np
 import processes
 import pytest
 
-from certify.errors import DisagreementError, InputError
+from certify.errors import InputError, WorkLostError
 from certify.work import ALONE, Task, do
 from certify.work.processes import WORTH, cores, local_crew, other_processes
 
@@ -84,7 +84,7 @@ def test_an_item_at_which_two_workers_die_ends_the_run(tmp_path, count):
             results.extend(crew.run(do, work))
 
     results = []
-    with pytest.raises(DisagreementError, match=r"^item 5: not decided, as two worker processes died at it$"):
+    with pytest.raises(WorkLostError, match=r"^item 5: not decided, as two worker processes died at it$"):
         run()
     assert results == [2 * number for number in range(len(results))]
     assert len(results) <= 5
@@ -104,7 +104,7 @@ def test_a_worker_that_is_killed_at_rest_is_replaced():
 
 def test_workers_that_cannot_begin():
     """As where the main module of a program cannot be imported again."""
-    with pytest.raises(DisagreementError, match=r"^(first|second): not decided"), local_crew(2) as crew:
+    with pytest.raises(WorkLostError, match=r"^(first|second): not decided"), local_crew(2) as crew:
         list(crew.run(Unreadable("first"), ["first", "second"]))
 
 
