@@ -18,6 +18,7 @@ from certify.proof.obligations import NEGATIVE, POSITIVE, Range, WeightObligatio
 
 WORD = 2**62
 _SPREAD = 4
+"""Up to so many times as far apart as there are values, they are ranks as they stand, without being sorted."""
 
 
 def distinct(listed: WeightObligations) -> WeightObligations:
