@@ -21,7 +21,7 @@ import numpy as np
 
 from solvers.grid.box import Box
 from solvers.grid.flat import as_lanes, lane_type
-from solvers.grid.kernel import LANES, Blocks, Lanes
+from solvers.grid.kernel import Blocks, Lanes
 from solvers.grid.pairs import padded
 from solvers.grid.program import Int64Array, Program
 
@@ -95,7 +95,7 @@ def blocks_of(programs: tuple[Program, Program], cut: Cut) -> Blocks:
         stride=np.array([1] * (counted - 1) + [cut.values] * bool(counted), dtype=np.int64),
         each=cut.each,
         slopes=as_lanes(kind, slopes[:counted]),
-        differences=as_lanes(kind, differences + np.zeros((slopes.shape[1], LANES), dtype=np.int64)),
+        differences=as_lanes(kind, differences + np.zeros((slopes.shape[1], cut.points), dtype=np.int64)),
     )
 
 
@@ -113,13 +113,13 @@ def sums_at(programs: tuple[Program, Program], point: Sequence[int]) -> Lanes:
 
 
 def _moved(cut: Cut) -> Int64Array:
-    """Return int64[features, LANES]: how far each feature is from where it is at a block's first point."""
-    found = np.zeros((len(cut.box.low), LANES), dtype=np.int64)
+    """Return int64[features, points of a block]: how far each feature is from its value at the block's first point."""
+    found = np.zeros((len(cut.box.low), cut.points), dtype=np.int64)
     digits = np.unravel_index(np.arange(cut.points), [cut.values, *cut.box.sizes[cut.features :]])
     if cut.features:
-        found[cut.features - 1, : cut.points] = digits[0]
+        found[cut.features - 1] = digits[0]
     for feature, own in enumerate(digits[1:], cut.features):
-        found[feature, : cut.points] = own
+        found[feature] = own
     return found
 
 

@@ -25,11 +25,15 @@ from typing import TypeAlias
 
 import numpy as np
 
-from solvers.grid.kernel import CLAMP, LANES, MULTIPLY, ROUND, SIGNIFICANT, Flat, Int64Array, Lanes
+from solvers.grid.kernel import CLAMP, MULTIPLY, ROUND, SIGNIFICANT, Flat, Int64Array, Lanes
 from solvers.grid.pairs import GROUP, Pairs, padded, pairs_of
 from solvers.grid.program import Layer, Opcode, Program
 
 NARROW_BITS = 30
+LANES = 528
+"""Points at a time: room for 512 and some more, and no power of two (`kernel.py` says why)."""
+_FEW_LANES = 80
+_WORK_BYTES = 2**23
 LaneType: TypeAlias = type[np.int32] | type[np.int64]
 
 
@@ -75,11 +79,19 @@ def flatten(programs: Sequence[Program]) -> Flat:
 
 
 def work_array(flat: Flat) -> Lanes:
-    """Return an array [nodes, LANES] for `flat`'s values, with its constants filled in."""
-    kind: LaneType = flat.weights.dtype.type
-    work = np.zeros((flat.first_row + len(flat.bias), LANES), kind)
+    """Return an array [nodes, lanes] for `flat`'s values, with its constants filled in."""
+    work = np.zeros((_nodes(flat), lanes_of(flat)), flat.weights.dtype)
     work[flat.inputs : flat.first_row] = flat.constants[:, np.newaxis]
     return work
+
+
+def lanes_of(flat: Flat) -> int:
+    """Return how many points are evaluated at a time: LANES, or few where these would take many megabytes."""
+    return LANES if _nodes(flat) * LANES * flat.weights.itemsize <= _WORK_BYTES else _FEW_LANES
+
+
+def _nodes(flat: Flat) -> int:
+    return flat.first_row + len(flat.bias)
 
 
 def operations_per_point(flat: Flat) -> int:

@@ -4,7 +4,7 @@ Programs arrive as one straight line (`flat.py` writes it): their values are num
 they share, then the constants of all layers, then the rows of all layers in order, so that a row reads only nodes
 before its own. There are no layers left and no opcodes: each step is a row of numbers of one of four kinds.
 
-Many points are evaluated at a time. The work array is [nodes, LANES], and every innermost loop runs over the lanes of
+Many points are evaluated at a time. The work array is [nodes, lanes], and every innermost loop runs over the lanes of
 a few nodes with the same weights or step, which is the form that compilers turn into vector instructions. What these
 loops wait for is memory, so two rows take four nodes at a time (`pairs.py`), and a sum is clamped before it is
 written; a sweep spares the first layers their products (`blocks.py`); and where every number met is known to fit 32
@@ -12,7 +12,7 @@ bits, the lanes are int32, of which a vector holds twice as many. A kernel is co
 
 Two things here are for the machine alone. Places in `cells`, the work array as one row, are unsigned: signed ones
 might be negative, which Python counts from the end, and a loop that has to ask is not vectorised. And the number of
-lanes is no power of two, because equal low bits of their addresses would make nodes collide in the caches.
+lanes is no power of two (`flat.py`): equal low bits of their addresses would make nodes collide in the caches.
 
 Array bounds and the ranges of numbers are not checked here: the shapes are by `Layer` and `Program`, the box by the
 wrappers in `sweep.py` and `search.py`, and the ranges by whoever made the programs (`program.py`). What the
@@ -38,8 +38,6 @@ MULTIPLY = 2
 SIGNIFICANT = 3
 WITHIN = 0
 ARGMAX = 1
-LANES = 528
-"""Points at a time."""
 
 
 class Relation(NamedTuple):
@@ -112,8 +110,8 @@ class Blocks(NamedTuple):
         each: how many points there are for each value of the last one.
         slopes: [counted features, rows of both first layers] as the lanes are: by how much a row's sum grows with a
             feature.
-        differences: [rows of both first layers, LANES] as the lanes are: by how much the sum of a row at a point of
-            the block differs from that at the block's first point; 0 in lanes that a block has not.
+        differences: [rows of both first layers, points of a block] as the lanes are: by how much the sum of a row at
+            a point of the block differs from that at the block's first point.
     """
 
     low: Int64Array
@@ -170,19 +168,19 @@ def _round(steps: Lanes, step: int, work: Lanes, node: int, lanes: int) -> None:
 
 
 @kernel
-def _accumulate(flat: Flat, pair: int, cells: Lanes, lanes: int) -> None:
+def _accumulate(flat: Flat, pair: int, cells: Lanes, width: int, lanes: int) -> None:
     """Sum the biases and entries of two rows in their nodes, and clamp the sums."""
     kind, weights, nodes, clamps = cells.dtype.type, flat.weights, flat.nodes, flat.clamps
-    one = np.uint64((flat.first_row + 2 * pair) * LANES)
-    two = one + np.uint64(LANES)
+    one = np.uint64((flat.first_row + 2 * pair) * width)
+    two = one + np.uint64(width)
     begin, end = flat.groups[pair], flat.groups[pair + 1]
     for n in range(begin, end):
         row, other = (2 * pair, 2 * pair + 1) if n == end - 1 else (flat.bias.size, flat.bias.size)
         low, high, least, most = clamps[row, 0], clamps[row, 1], clamps[other, 0], clamps[other, 1]
         a, b, c, d = weights[n, 0, 0], weights[n, 0, 1], weights[n, 0, 2], weights[n, 0, 3]
         e, f, g, h = weights[n, 1, 0], weights[n, 1, 1], weights[n, 1, 2], weights[n, 1, 3]
-        i, j = np.uint64(nodes[n, 0] * LANES), np.uint64(nodes[n, 1] * LANES)
-        k, m = np.uint64(nodes[n, 2] * LANES), np.uint64(nodes[n, 3] * LANES)
+        i, j = np.uint64(nodes[n, 0] * width), np.uint64(nodes[n, 1] * width)
+        k, m = np.uint64(nodes[n, 2] * width), np.uint64(nodes[n, 3] * width)
         if n == begin:
             bias, more = flat.bias[2 * pair], flat.bias[2 * pair + 1]
             for lane in range(np.uint64(lanes)):
@@ -198,7 +196,7 @@ def _accumulate(flat: Flat, pair: int, cells: Lanes, lanes: int) -> None:
 
 
 @kernel
-def _spread(flat: Flat, pair: int, blocks: Blocks, sums: Lanes, cells: Lanes, lanes: int) -> None:
+def _spread(flat: Flat, pair: int, blocks: Blocks, sums: Lanes, cells: Lanes, width: int, lanes: int) -> None:
     """Add differences to the sums that two rows of a first layer have at the block's first point, and clamp them."""
     kind, differences, row, offset = cells.dtype.type, blocks.differences, 2 * pair, flat.offsets[pair]
     ours, theirs = sums[offset], sums[offset + 1]
@@ -208,8 +206,8 @@ def _spread(flat: Flat, pair: int, blocks: Blocks, sums: Lanes, cells: Lanes, la
         flat.clamps[row + 1, 0],
         flat.clamps[row + 1, 1],
     )
-    one = np.uint64((flat.first_row + row) * LANES)
-    two = one + np.uint64(LANES)
+    one = np.uint64((flat.first_row + row) * width)
+    two = one + np.uint64(width)
     for lane in range(np.uint64(lanes)):
         cells[one + lane] = min(max(kind(ours + differences[offset, lane]), low), high)
         cells[two + lane] = min(max(kind(theirs + differences[offset + 1, lane]), least), most)
@@ -220,7 +218,7 @@ def evaluate(flat: Flat, work: Lanes, lanes: int) -> None:
     """Compute every row's node in the first `lanes` lanes of `work` from its inputs and constants, in place."""
     cells = work.reshape(-1)
     for pair in range(flat.offsets.size):
-        _accumulate(flat, pair, cells, lanes)
+        _accumulate(flat, pair, cells, work.shape[1], lanes)
         for row in range(2 * pair, 2 * pair + 2):
             for step in range(flat.steps_from[row], flat.steps_to[row]):
                 _run_step(flat.steps, step, work, flat.first_row + row, lanes)
@@ -232,9 +230,9 @@ def _evaluate_block(flat: Flat, blocks: Blocks, sums: Lanes, work: Lanes, lanes:
     cells = work.reshape(-1)
     for pair in range(flat.offsets.size):
         if flat.offsets[pair] < 0:
-            _accumulate(flat, pair, cells, lanes)
+            _accumulate(flat, pair, cells, work.shape[1], lanes)
         else:
-            _spread(flat, pair, blocks, sums, cells, lanes)
+            _spread(flat, pair, blocks, sums, cells, work.shape[1], lanes)
         for row in range(2 * pair, 2 * pair + 2):
             for step in range(flat.steps_from[row], flat.steps_to[row]):
                 _run_step(flat.steps, step, work, flat.first_row + row, lanes)
@@ -305,7 +303,7 @@ def compare_blocks(
 
     Args:
         flat: both programs.
-        work: [nodes, LANES] with its constants filled in.
+        work: [nodes, lanes] with its constants filled in, as many lanes as a block has points or more.
         relation: what has to hold between their outputs.
         blocks: the box.
         point: int64[counted features]: where the first block begins; overwritten.
@@ -316,7 +314,7 @@ def compare_blocks(
         (visited, largest, fails): how many points were compared, the first one on which the relation fails included;
         the largest |left - right| on those points; whether there is such a point.
     """
-    gaps = np.empty(LANES, work.dtype)
+    gaps = np.empty(work.shape[1], work.dtype)
     visited = largest = 0
     for _ in range(count):
         lanes = blocks.each

@@ -42,7 +42,7 @@ def pairs_of(layer: Layer) -> Pairs:
     """Return the layer's rows in pairs; entries of one row in the same column are added."""
     rows = layer.row_of_entry()
     width = int(layer.columns.max(initial=0)) + 1
-    read, which = np.unique(rows // 2 * width + layer.columns, return_inverse=True)
+    read, which = _distinct(rows // 2 * width + layer.columns)
     counts = np.bincount(read // width, minlength=padded(layer.rows) // 2)
     groups = np.maximum(1, -(-counts // GROUP))
     # A pair's nodes stand in the first of the places that its groups have.
@@ -51,7 +51,20 @@ def pairs_of(layer: Layer) -> Pairs:
     total = int(groups.sum())
     columns = np.full(GROUP * total, -1, dtype=np.int64)
     columns[places] = read % width
-    weights = np.zeros((GROUP * total, 2), dtype=np.int64)
-    np.add.at(weights, (places[which], rows % 2), layer.values)
-    by_row = weights.reshape(total, GROUP, 2).transpose(0, 2, 1)
-    return Pairs(groups, columns.reshape(total, GROUP), np.ascontiguousarray(by_row))
+    weights = np.zeros(2 * GROUP * total, dtype=np.int64)
+    group, place = np.divmod(places[which], GROUP)
+    np.add.at(weights, (2 * group + rows % 2) * GROUP + place, layer.values)
+    return Pairs(groups, columns.reshape(total, GROUP), weights.reshape(total, 2, GROUP))
+
+
+def _distinct(keys: Int64Array) -> tuple[Int64Array, Int64Array]:
+    """Return the distinct keys in order, and which of them each key is.
+
+    As `np.unique` does, with a sort that is quick where keys rise in a few long runs.
+    """
+    order = np.argsort(keys, kind="stable")
+    in_order = keys[order]
+    is_new = np.append(np.ones(min(1, len(keys)), dtype=np.bool_), in_order[1:] != in_order[:-1])
+    which = np.empty(len(keys), dtype=np.int64)
+    which[order] = np.cumsum(is_new) - 1
+    return in_order[is_new], which

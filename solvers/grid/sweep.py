@@ -19,8 +19,17 @@ import numpy as np
 from solvers.grid import kernel
 from solvers.grid.blocks import blocks_of, cut, sums_at
 from solvers.grid.box import Box, box_of
-from solvers.grid.flat import check_comparable, check_fits, flatten, lane_type, operations_per_point, work_array
-from solvers.grid.kernel import LANES, Relation
+from solvers.grid.flat import (
+    LANES,
+    check_comparable,
+    check_fits,
+    flatten,
+    lane_type,
+    lanes_of,
+    operations_per_point,
+    work_array,
+)
+from solvers.grid.kernel import Relation
 from solvers.grid.program import Program
 from solvers.grid.relation import EQUAL
 
@@ -108,7 +117,8 @@ class _Chunks:
         kind = lane_type(programs)
         check_fits(kind, min(box.low, default=0), max(box.high, default=0))
         self._programs, self._relation = programs, relation
-        self._flat, self._cut = flatten(programs), cut(box, _BLOCK)
+        self._flat = flatten(programs)
+        self._cut = cut(box, min(_BLOCK, lanes_of(self._flat)))
         self._blocks = blocks_of(programs, self._cut)
         operations = self._cut.points * operations_per_point(self._flat)
         self._size = max(1, _CHUNK_OPERATIONS // operations)

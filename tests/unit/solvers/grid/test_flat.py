@@ -4,8 +4,8 @@ import naive_grid as naive
 import numpy as np
 import pytest
 
-from solvers.grid.flat import check_comparable, flatten, operations_per_point, work_array
-from solvers.grid.kernel import CLAMP, LANES, MULTIPLY, ROUND, SIGNIFICANT
+from solvers.grid.flat import LANES, check_comparable, flatten, lanes_of, operations_per_point, work_array
+from solvers.grid.kernel import CLAMP, MULTIPLY, ROUND, SIGNIFICANT
 from solvers.grid.program import SHIFTS, Opcode, Program
 
 RELU = (Opcode.RELU,)
@@ -152,6 +152,13 @@ def test_work_holds_the_constants_in_every_lane():
     work = work_array(flatten([two_layers()]))
     assert work.shape == (11, LANES)
     assert (work[2:5].T == [-7, 8, 9]).all()
+
+
+@pytest.mark.parametrize(("bits", "most"), [(30, 3971), (62, 1985)])
+def test_more_than_8_megabytes_are_spread_over_few_lanes(bits, most):
+    """An input and an even number of rows."""
+    for rows, lanes in ((most - 1, LANES), (most + 1, 80)):
+        assert lanes_of(flatten([Program(1, (naive.layer([{}] * rows),), 0, bits)])) == lanes
 
 
 def test_a_step_counts_as_four_operations():

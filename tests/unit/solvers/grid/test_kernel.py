@@ -43,6 +43,7 @@ def outputs(program: Program, points: list[tuple[int, ...]]) -> list[tuple[int, 
     """The kernel's outputs on any number of points, in blocks of 100; what is in other lanes stays there."""
     flat = flatten([program])
     work = work_array(flat)
+    assert work.shape[1] > 100
     work[flat.first_row :] = 7
     found = []
     for first in range(0, len(points), 100):

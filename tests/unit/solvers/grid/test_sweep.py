@@ -10,10 +10,10 @@ from concurrent.futures import Executor, Future
 import naive_grid as naive
 import pytest
 
-from solvers.grid import kernel
+from solvers.grid import flat, kernel
 from solvers.grid import sweep as grid_sweep
 from solvers.grid.box import box_of
-from solvers.grid.kernel import LANES
+from solvers.grid.flat import LANES
 from solvers.grid.program import SHIFTS, Opcode, Program
 from solvers.grid.relation import EQUAL, SAME_WINNER, within
 from solvers.grid.sweep import Sweep, SweepError, _in_order, sweep
@@ -125,6 +125,18 @@ def test_sums_may_fall_and_rise_by_twice_what_they_are(bits):
         for bound in (most - 1, 0):
             expected = naive.look(identity, zero, naive.grid(left, right), within(bound))
             assert sweep(identity, zero, left, right, relation=within(bound)) == Sweep(*expected)
+
+
+@pytest.mark.parametrize("bits", [30, 62])
+def test_large_programs_run_on_few_lanes(monkeypatch, bits):
+    """And blocks are no larger than these; 80 lanes for 11·12·13 points."""
+    monkeypatch.setattr(flat, "_WORK_BYTES", 0)
+    low, high = (-5, 0, 3), (5, 11, 15)
+    for index in (0, 77, 78, 79, 80, 1715):
+        point = box_of(low, high).point(index)
+        left, right = (Program(3, naive.point_detector(point, height).layers, 0, bits) for height in (3, 0))
+        assert sweep(left, right, low, high) == Sweep(index + 1, point, 3)
+        assert sweep(left, right, low, high, relation=within(3)) == Sweep(11 * 12 * 13, None, 3)
 
 
 @pytest.mark.parametrize("bits", [30, 62])
