@@ -113,7 +113,7 @@ def sums_at(programs: tuple[Program, Program], point: Sequence[int]) -> Lanes:
 
 
 def _moved(cut: Cut) -> Int64Array:
-    """Return int64[features, points of a block]: how far each feature is from its value at the block's first point."""
+    """Return int64[features, points of a block]: how far each feature is from its value at the first point."""
     found = np.zeros((len(cut.box.low), cut.points), dtype=np.int64)
     digits = np.unravel_index(np.arange(cut.points), [cut.values, *cut.box.sizes[cut.features :]])
     if cut.features:
