@@ -3,10 +3,10 @@
     PYTHONPATH=tests python tests/benchmarks/prover.py [--case INPUTS,BITS]... [--solvers NAME,NAME…]
         [--limit SECONDS] [--json FILE]
 
-A case is one neuron of random weights in [-2^bits, 2^bits] on inputs -2^bits..2^bits-1, and a ticket of it as the
-program finds it. The question is whether they differ anywhere: `unsat`. The same with one kept weight less of the
-second matrix is `sat`. A peer gets both networks written out as SMT-LIB, σ(y) as `ite(y > 0, y, 0)`; bit-vectors are
-wide enough for every sum. Ours is `prove` without a sweep, which reads masks and networks and no such formula.
+A case is one neuron of random weights in [-2^bits, 2^bits] without 0, on inputs -2^bits..2^bits-1, and a ticket of it
+as the program finds it. The question is whether they differ anywhere: `unsat`. The same with one kept weight less of
+the second matrix is `sat`. A peer gets both networks written out as SMT-LIB, σ(y) as `ite(y > 0, y, 0)`; bit-vectors
+are wide enough for every sum. Ours is `prove` without a sweep, which reads the networks and no such formula.
 
 Each question goes to a process of its own, which an alarm ends at the limit. Seconds are those from reading the text
 to the answer, without start-up. Who did not answer in time is not asked of larger cases. A wrong answer ends the run.
@@ -107,7 +107,7 @@ def _rows(cases: Sequence[tuple[int, int]], solvers: Sequence[str], limit: float
 def _neuron(inputs: int, bits: int) -> tuple[Network, Network, Network]:
     """Return a target of one neuron, its ticket, and that without one kept weight."""
     rng = random.Random(f"neuron {inputs} {bits}")
-    weights = np.array([[rng.randint(-(2**bits), 2**bits) for _ in range(inputs)]], dtype=np.int64)
+    weights = np.array([[rng.choice((-1, 1)) * rng.randint(1, 2**bits) for _ in range(inputs)]], dtype=np.int64)
     box = Box((inputs,), (-(2**bits),) * inputs, (2**bits - 1,) * inputs, bits)
     target = Network("neuron", box, (Dense(from_dense(weights), bits, (0,)),))
     ticket = find_ticket(target, "0")
@@ -153,7 +153,9 @@ def _answer(question: Question, limit: float) -> None:
     signal.setitimer(signal.ITIMER_REAL, limit)
     began = time.perf_counter()
     answer = question()
-    print(json.dumps({"answer": answer, "seconds": time.perf_counter() - began}))
+    seconds = time.perf_counter() - began
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    print(json.dumps({"answer": answer, "seconds": seconds}))
 
 
 def _certify(folder: Path) -> Question:

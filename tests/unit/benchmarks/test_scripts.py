@@ -1,0 +1,199 @@
+"""Every benchmark runs at its smallest size, without peers, in this process: none may rot."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import json
+import sys
+
+import numpy as np
+import pytest
+from benchmarks import finder, growth, instances, measure, phases, prover, reference, targets, whole_formula
+from benchmarks.finder_peers import PEERS, Peer
+
+from certify.cli.main import main as program
+
+
+@pytest.fixture(autouse=True)
+def _in_this_process(monkeypatch):
+    """Processes of their own cost a second each: what they would do is done here."""
+
+    def run(command, environment=None):
+        for name, value in (environment or {}).items():
+            monkeypatch.setenv(name, value)
+        if command[: len(measure.PROGRAM)] == measure.PROGRAM:
+            main, arguments = program, command[len(measure.PROGRAM) :]
+        else:
+            assert command[:2] == [sys.executable, "-m"]
+            main, arguments = importlib.import_module(command[2]).main, command[3:]
+        printed = io.StringIO()
+        code = 0
+        with monkeypatch.context() as patch, contextlib.redirect_stdout(printed):
+            patch.setattr(sys, "argv", ["it", *arguments])
+            try:
+                main()
+            except SystemExit as leaving:
+                code = leaving.code or 0
+        return measure.Run(printed.getvalue(), code, 0.5, 0.5, 1.0, 1.0, 0.0, 1.0)
+
+    monkeypatch.setattr(measure, "run", run)
+
+
+def started(monkeypatch, module, *arguments):
+    monkeypatch.setattr(sys, "argv", [module.__name__, *map(str, arguments)])
+    module.main()
+
+
+# Instances and targets.
+
+
+def test_instances_are_products_and_weights():
+    drawn = instances.draw(8, 16, 500)
+    assert np.abs(drawn.items).max() <= 2**8
+    assert np.abs(drawn.targets).min() > 0
+    assert np.abs(drawn.targets).max() <= 2**8
+    assert (drawn.targets < 0).any()
+    again = instances.draw(8, 16, 500).first(3)
+    assert np.array_equal(again.items, drawn.items[:3])
+
+
+def test_a_wrong_subset_is_told():
+    drawn = instances.Instances(np.array([[3, 4, -2]]), np.array([7]))
+    assert not instances.wrong(drawn, 0, [0, 1])
+    assert instances.wrong(drawn, 0, [0, 2])
+    assert instances.wrong(drawn, 0, [0, 0, 1])
+
+
+def test_the_reference_is_rounded_to_its_largest_weight(tmp_path):
+    arrays = {"fc1.weight": np.array([[0.5, -0.25]]), "fc2.weight": np.array([[1.0], [-0.004]])}
+    np.savez(tmp_path / "weights.npz", **arrays)
+    network = targets.reference(tmp_path / "weights.npz")
+    assert [layer.weights.to_dense().tolist() for layer in network.layers] == [[[64, -32]], [[127], [-1]]]
+
+
+@pytest.mark.parametrize("found", ["nothing", "other arrays"])
+def test_a_missing_reference_says_where_to_get_it(tmp_path, found):
+    path = tmp_path / "weights.npz"
+    if found == "other arrays":
+        np.savez(path, weight=np.zeros(1))
+    with pytest.raises(SystemExit, match="optimal-lottery-tickets"):
+        targets.reference(path)
+
+
+@pytest.mark.parametrize("weights", [10_000, 300_000, 1_000_000])
+def test_shapes_have_as_many_weights_as_asked(weights):
+    inputs, hidden, outputs = targets.shape(weights)
+    assert weights <= inputs * hidden + hidden * outputs <= 1.03 * weights
+
+
+def test_random_weights_are_like_the_reference():
+    magnitudes = np.abs(targets.random_network((200, 100)).layers[0].weights.to_dense())
+    assert np.quantile(magnitudes, [0.5, 0.75, 0.9]).tolist() == pytest.approx([1, 3, 7], abs=1)
+    assert magnitudes.max() <= 127
+
+
+# Scripts.
+
+
+def test_finder(monkeypatch, tmp_path, capsys):
+    arguments = ["--cell", "4,8,first", "--cell", "4,8,sparsest", "--instances", 20, "--repeat", 2, "--peers", ""]
+    started(monkeypatch, finder, *arguments, "--json", tmp_path / "out.json")
+    rows = json.loads((tmp_path / "out.json").read_text())["rows"]
+    assert [(row["solver"], row["rounds"], row["wrong"]) for row in rows] == [("certify", 2, 0)] * 2
+    assert rows[0]["solved"] == rows[1]["solved"] > 0
+    assert rows[1]["kept"] <= rows[0]["kept"]
+    assert "certify" in capsys.readouterr().out
+
+
+def test_finder_counts_what_a_peer_does(monkeypatch, capsys):
+    """A peer that is wrong, and finds nothing else; and one that is not there."""
+
+    def answer(_, items, target):
+        return list(range(len(items))) if target > 0 else None
+
+    peers = {"odd": Peer("numpy", "numpy", {"first": answer}), "absent": Peer("none", "no_such", {"first": answer})}
+    monkeypatch.setattr(finder, "PEERS", peers)
+    drawn = finder.Cell(4, 8, "first", 20)
+    figures = finder.compare([drawn], ["odd", "absent"], 1, 2, None)
+    ours, odd = figures["rows"]
+    assert figures["missing"] == ["absent"]
+    assert "absent is missing: pip install none" in capsys.readouterr().out
+    positive = int((drawn.draw().targets > 0).sum())
+    assert odd["wrong"] + odd["solved"] == positive
+    assert odd["wrong"] > 0
+    assert odd["missed"] == 0
+    assert odd["more"] + odd["solved"] == odd["solved_ours"] < ours["solved"]
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_peers_that_are_installed_are_right(name):
+    peer = PEERS[name]
+    module = peer.load()
+    if module is None:
+        return
+    drawn = instances.draw(8, 12, 10)
+    for objective, solve in peer.objectives.items():
+        own = finder.subsets(finder.ours(drawn, objective))
+        for index, (subset, ours) in enumerate(zip(finder.theirs(peer, drawn, objective), own, strict=True)):
+            assert (subset is None) == (ours is None)
+            assert subset is None or not instances.wrong(drawn, index, subset)
+        assert solve(module, np.array([1, -2]), 5) is None
+
+
+def test_phases(monkeypatch, tmp_path, capsys):
+    target = targets.write(targets.random_network((1, 2)), tmp_path / "target.json")
+    started(monkeypatch, phases, target, "--repeat", 1, "--json", tmp_path / "out.json")
+    rows = json.loads((tmp_path / "out.json").read_text())["runs"]
+    assert [row["command"] for row in rows] == ["prove", "audit"]
+    assert "refutation" in rows[0]["phases"]
+    assert "certificate kB" in capsys.readouterr().out
+
+
+def test_reference(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(targets, "random_network", lambda widths: RANDOM((1, 2, 2), len(widths)))
+    started(
+        monkeypatch, reference, "--random", "--objectives", "", "--fixed", "--repeat", 1, "--json", tmp_path / "o"
+    )
+    rows = json.loads((tmp_path / "o").read_text())["runs"]
+    assert rows[0]["target"].startswith("fixed ")
+    assert len(rows[0]["ticket"]["widths"]) == 2
+    assert "ratio" in capsys.readouterr().out
+
+
+RANDOM = targets.random_network
+
+
+def test_the_reference_job_needs_its_weights(monkeypatch):
+    with pytest.raises(SystemExit, match="--random"):
+        started(monkeypatch, reference)
+
+
+def test_growth(capsys):
+    figures = growth.grow([10, 40], None, 1, None)
+    assert [row["command"] for row in figures["runs"]] == ["prove", "audit"] * 3
+    (_, measured), (_, grown) = figures["exponents"]["prove"]
+    assert measured[0] == 0  # every run took as long here
+    assert grown[0] is None
+    assert "exponent of" in capsys.readouterr().out
+
+
+def test_prover(capsys):
+    figures = prover.compare([(1, 2)], [prover.OURS, "z3 integers", "z3 bit-vectors"], 20, None)
+    assert [row["expected"] for row in figures["rows"]] == ["unsat", "sat"]
+    assert all(row[name] > 0 for row in figures["rows"] for name in (prover.OURS, "z3 integers", "z3 bit-vectors"))
+    assert "not in" not in capsys.readouterr().out
+
+
+def test_a_wrong_answer_ends_the_comparison(monkeypatch):
+    monkeypatch.setitem(prover.SOLVERS, "liar", ("z3", lambda _: lambda: "sat"))
+    with pytest.raises(SystemExit, match="expected unsat, found sat"):
+        prover.compare([(1, 2)], ["liar"], 20, None)
+
+
+def test_whole_formulas_are_wide_enough():
+    network = targets.random_network((2, 2))
+    assert "(_ BitVec" in whole_formula.smt_text(network, network, "QF_BV")
+    most = max(sum(abs(int(weight)) for weight in row) * 255 for row in network.layers[0].weights.to_dense())
+    assert f"(_ BitVec {most.bit_length() + 1})" in whole_formula.smt_text(network, network, "QF_BV")
