@@ -35,6 +35,21 @@ def random_weights(
     return quantize(drawn, precision, quantization)
 
 
+def random_rows(
+    seed: str,
+    matrix: int,
+    precision: Precision,
+    quantization: Quantization,
+    rows: Int64Array,
+    first: Int64Array,
+    count: int,
+    group: Int64Array,
+) -> Int64Array:
+    """Return int64[n, count]: of some rows, int64[n] within their groups, `count` weights from column first[i] on."""
+    drawn: Int64Array = philox.draw_rows(key_of(seed), matrix, precision.drawn, group, rows, first, count)
+    return quantize(drawn, precision, quantization)
+
+
 def kept_weights(base: BaseNetwork, matrix: int, mask: Mask, groups: int = 1) -> Matrix:
     """Return what the mask leaves of one matrix, whose rows are those of so many groups; only that is generated."""
     precision = base.precisions[matrix // 2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,11 +45,12 @@ class Mask:
         return np.repeat(np.arange(self.shape[0], dtype=np.int64), np.diff(self.start))
 
 
-def from_positions(shape: tuple[int, int], rows: Int64Array, columns: Int64Array) -> Mask:
-    """Return the mask that keeps (rows[i], columns[i]), int64[kept] each, in any order, none twice."""
-    order = np.lexsort((columns, rows))
+def from_positions(shape: tuple[int, int], rows: NDArray[Any], columns: NDArray[Any]) -> Mask:
+    """Return the mask that keeps (rows[i], columns[i]), int[kept] each, in any order, none twice."""
     start = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=shape[0]))]).astype(np.int64)
-    return Mask(shape, start, columns[order])
+    keys = rows * np.int64(max(1, shape[1])) + columns
+    keys.sort()
+    return Mask(shape, start, keys - np.repeat(np.arange(shape[0]) * max(1, shape[1]), np.diff(start)))
 
 
 def from_bits(bits: NDArray[np.bool_]) -> Mask:

@@ -77,3 +77,31 @@ def draw(key: Words, matrix: int, bits: int, groups: Any, rows: Any, columns: An
             last_group, last_row, last_block = group, row, block
         weights[i] = np.int64(_multiply_high(words[columns[i] & 3], count)) - (1 << bits)
     return weights
+
+
+@kernel
+def draw_rows(key: Words, matrix: int, bits: int, groups: Any, rows: Any, first: Any, count: int) -> Any:
+    """Return the drawn weights of some rows, `count` columns of each from its own first column on.
+
+    Args:
+        key: uint64[2].
+        matrix: which matrix of the base network, from 0.
+        bits: k, as for `draw`.
+        groups: int64[n].
+        rows: int64[n], within their groups.
+        first: int64[n], the first column.
+        count: how many columns.
+
+    Returns:
+        int64[n, count].
+    """
+    weights = np.empty((len(rows), count), dtype=np.int64)
+    words = np.empty(4, dtype=np.uint64)
+    values = np.uint64((1 << (bits + 1)) + 1)
+    for i in range(len(rows)):
+        last = first[i] + count
+        for block in range(first[i] >> 2, (last + 3) >> 2):
+            _block(key, np.uint64(block), np.uint64(rows[i]), np.uint64(matrix), np.uint64(groups[i]), words)
+            for column in range(max(first[i], 4 * block), min(last, 4 * block + 4)):
+                weights[i, column - first[i]] = np.int64(_multiply_high(words[column & 3], values)) - (1 << bits)
+    return weights

@@ -4,15 +4,15 @@ An output here is a row of the layer's kernel, one output channel and tap; a den
 
 Kumar and Natale (arXiv:2508.11020), Lemmas 5 to 7. For inputs ≥ 0 the block's units with u > 0 carry the weight w:
 Σ v·u = w on the scale of products; for inputs ≤ 0 those with u < 0 do. A half that the input's range excludes needs
-no units. The search looks at ever more units until all weights are reached; every output then takes one of the
-subsets with the fewest units.
+no units. The search looks at ever more units until all weights are reached: the block ends there, and every output
+takes one of the subsets of its units.
 
 Where the products come from is the caller's: drawn from a seed, or read from somebody's matrices.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from certify.network.matrix import Int64Array
 from certify.ticket.failure import Failure, cause_of
-from solvers.subset_sum import WorkLimitError, fewest, solve
+from certify.ticket.goal import SPARSEST, Goal
+from solvers.subset_sum import UNDECIDED, Served, Shared, serve
 
 FIRST_LOOK = 16
 
@@ -112,7 +113,16 @@ class Block:
     sizes: Int64Array = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
 
 
-def search_block(wanted: Wanted, column: int, products: Products, most: int, *, fixed: bool = False) -> Block:
+def search_block(
+    wanted: Wanted,
+    column: int,
+    products: Products,
+    most: int,
+    *,
+    goal: Goal = SPARSEST,
+    fixed: bool = False,
+    look: int = FIRST_LOOK,
+) -> Block:
     """Return the block of one column, in all groups at once.
 
     Args:
@@ -120,25 +130,55 @@ def search_block(wanted: Wanted, column: int, products: Products, most: int, *, 
         column: an input or a constant line.
         products: of the units that the block may have, in their order.
         most: how many these are.
+        goal: which subsets are taken.
         fixed: the block has all of them, and does not end with the last that is needed.
+        look: how many units are looked at first; the block does not depend on it.
 
     Raises:
         TooLargeError: the sums are too many or too large.
     """
+    asked = [(half, wanted.rows(half, column)) for half in wanted.halves(column)]
+    rows = np.concatenate([np.zeros(0, dtype=np.int64), *(rows for _, rows in asked)])
+    if not len(rows):
+        sizes = np.full(wanted.groups, most if fixed else 0, dtype=np.int64)
+        return Block(np.zeros((len(wanted.targets), int(sizes.max(initial=0))), dtype=np.bool_), (), sizes)
+    looked = most if fixed else min(most, look)
+    while True:
+        items = np.vstack([products(half, own, looked) for half, own in asked])
+        shared = Shared(items, wanted.targets[rows, column], wanted.group_of(rows), wanted.groups)
+        try:
+            served = serve(shared, goal.subsets, goal.count, fixed=fixed)
+        except ValueError as error:
+            raise TooLargeError(wanted.place(int(rows[0]), column), str(error)) from None
+        if served.solutions.found.all() or looked == most:
+            break
+        looked = min(most, 2 * looked)
+    return _block(wanted, column, asked, shared, served)
+
+
+def _block(
+    wanted: Wanted, column: int, asked: Sequence[tuple[Half, Int64Array]], shared: Shared, served: Served
+) -> Block:
+    """Return the block that was found, or what is missing.
+
+    Raises:
+        TooLargeError: for a row nothing was decided, and range and parity say nothing.
+    """
     failures: list[Failure] = []
-    reached = {half: _reach(wanted, column, half, products, most, failures) for half in wanted.halves(column)}
-    sizes = np.full(wanted.groups, most if fixed else 0, dtype=np.int64)
-    for half, subset in reached.items():
-        np.maximum.at(sizes, wanted.group_of(wanted.rows(half, column)), _units(subset))
-    units = int(sizes.max(initial=0))
-    chosen = np.zeros((len(wanted.targets), units), dtype=np.bool_)
+    for index in np.flatnonzero(~served.solutions.found).tolist():
+        half, row = [(half, int(row)) for half, own in asked for row in own][index]
+        failure = _failure(wanted, column, half, row, shared.items[index])
+        if served.solutions.prefix[index] == UNDECIDED and failure.cause == "density":
+            count, largest = shared.items.shape[1], int(np.abs(shared.items[index]).max())
+            raise TooLargeError(failure.place, f"undecided with {count} items of up to {largest}")
+        failures.append(failure)
+    chosen = np.zeros((len(wanted.targets), int(served.sizes.max(initial=0))), dtype=np.bool_)
     if not failures:
-        for half, subset in reached.items():
-            rows = wanted.rows(half, column)
-            own = np.arange(units) < sizes[wanted.group_of(rows)][:, None]
-            items = np.where(own, products(half, rows, units), 0)
-            chosen[rows] |= fewest(items, wanted.targets[rows, column], _wide(subset, units))
-    return Block(chosen, tuple(failures), sizes)
+        first = 0
+        for _, own in asked:
+            chosen[own] |= served.solutions.chosen[first : first + len(own), : chosen.shape[1]]
+            first += len(own)
+    return Block(chosen, tuple(failures), served.sizes)
 
 
 def certain_failures(wanted: Wanted, column: int, products: Products, most: int) -> tuple[Failure, ...]:
@@ -146,54 +186,15 @@ def certain_failures(wanted: Wanted, column: int, products: Products, most: int)
     failures: list[Failure] = []
     for half in wanted.halves(column):
         rows = wanted.rows(half, column)
-        failures += _failures(wanted, column, half, rows, products(half, rows, most))
+        items = products(half, rows, most)
+        failures += [_failure(wanted, column, half, int(row), own) for row, own in zip(rows, items, strict=True)]
     return tuple(failure for failure in failures if failure.cause != "density")
 
 
-def _reach(
-    wanted: Wanted, column: int, half: Half, products: Products, most: int, failures: list[Failure]
-) -> NDArray[np.bool_]:
-    """Return bool[rows, units looked at]: for each the subset that is reached first, looking at ever more units."""
-    rows = wanted.rows(half, column)
-    missing = np.arange(len(rows))
-    looked = min(most, FIRST_LOOK)
-    chosen = np.zeros((len(rows), looked), dtype=np.bool_)
-    while len(missing):
-        items = products(half, rows[missing], looked)
-        try:
-            solutions = solve(items, wanted.targets[rows[missing], column])
-        except (WorkLimitError, ValueError) as error:
-            raise TooLargeError(wanted.place(int(rows[missing[0]]), column), str(error)) from None
-        chosen = _wide(chosen, looked)
-        chosen[missing] = solutions.chosen
-        reached = solutions.prefix >= 0
-        missing = missing[~reached]
-        if looked == most:
-            failures += _failures(wanted, column, half, rows[missing], items[~reached])
-            break
-        looked = min(most, 2 * looked)
-    return chosen
-
-
-def _wide(chosen: NDArray[np.bool_], units: int) -> NDArray[np.bool_]:
-    """Return bool[rows, units]: with more units, which nobody takes, or without those that nobody took."""
-    more = units - chosen.shape[1]
-    return chosen[:, :units] if more <= 0 else np.pad(chosen, ((0, 0), (0, more)))
-
-
-def _units(chosen: NDArray[np.bool_]) -> Int64Array:
-    """Return int64[rows]: how many units there are up to the last one that a row takes."""
-    last = chosen.shape[1] - chosen[:, ::-1].argmax(axis=1) if chosen.shape[1] else np.zeros(len(chosen))
-    return np.where(chosen.any(axis=1), last, 0).astype(np.int64)
-
-
-def _failures(wanted: Wanted, column: int, half: Half, rows: Int64Array, items: Int64Array) -> list[Failure]:
-    return [
-        Failure(
-            place=wanted.place(int(row), column),
-            half=HALVES[half],
-            units=int(np.count_nonzero(products)),
-            cause=cause_of(products, int(wanted.targets[row, column])),
-        )
-        for row, products in zip(rows, items, strict=True)
-    ]
+def _failure(wanted: Wanted, column: int, half: Half, row: int, items: Int64Array) -> Failure:
+    return Failure(
+        place=wanted.place(row, column),
+        half=HALVES[half],
+        units=int(np.count_nonzero(items)),
+        cause=cause_of(items, int(wanted.targets[row, column])),
+    )

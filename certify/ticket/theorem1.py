@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
-from certify.base.draw import random_weights
-from certify.base.law import BaseNetwork, Precision
+from certify.base.draw import random_rows, random_weights
+from certify.base.law import BaseNetwork, Precision, Quantization
 from certify.base.layout import (
     Pair,
     check_precisions,
@@ -36,11 +37,12 @@ from certify.network.matrix import Int64Array
 from certify.network.model import INPUT, Linear, Network
 from certify.network.operators import Convolution
 from certify.network.operators.operator import Interval
-from certify.ticket.block import Block, Half, TooLargeError, Wanted, search_block
+from certify.ticket.block import FIRST_LOOK, Block, Half, TooLargeError, Wanted, search_block
 from certify.ticket.failure import Failure, explain
 from certify.work import ALONE, Crew
 
 MAX_BLOCK = 1 << 12
+QUANTIZATION: Quantization = "floor"
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,26 +152,29 @@ def _bias_digits(layer: Linear) -> Int64Array:
 
 def _search_layer(layer: _Layer) -> _Found:
     """Return one layer's pair of masks."""
-    blocks: list[Block] = []
     failures: list[Failure] = []
     starts = np.zeros(layer.wanted.groups, dtype=np.int64)
+    taken = _Taken(layer.wanted)
+    look = FIRST_LOOK
     for column in range(layer.wanted.targets.shape[1]):
-        block = _search_block(layer, column, starts)
-        blocks.append(block)
+        block = _search_block(layer, column, starts, look)
         failures += block.failures
+        taken.add(column, starts, block)
         starts = starts + block.sizes
+        look = max(FIRST_LOOK, 3 * int(block.sizes.max()) // 2)
     if failures:
         kind = f"{layer.block_width} units" if layer.block_width is not None else f"first {MAX_BLOCK} units"
         raise TicketNotFoundError(explain(failures, f"{kind} of a block"))
-    return _masks(layer.wanted, blocks, max(1, int(starts.max())))
+    return taken.masks(max(1, int(starts.max())))
 
 
-def _search_block(layer: _Layer, column: int, starts: Int64Array) -> Block:
+def _search_block(layer: _Layer, column: int, starts: Int64Array, look: int) -> Block:
     """Return one input's block in every group, whose first units are `starts`, int64[groups]."""
     most = layer.block_width if layer.block_width is not None else MAX_BLOCK
     products = partial(_products, layer, column, starts)
     try:
-        return search_block(layer.wanted, column, products, most, fixed=layer.block_width is not None)
+        fixed = layer.block_width is not None
+        return search_block(layer.wanted, column, products, most, fixed=fixed, look=look)
     except TooLargeError as error:
         raise TicketNotFoundError(
             f"{error.place}: the search is too large at {layer.precision.kept} bits: {error.problem}. "
@@ -179,29 +184,47 @@ def _search_block(layer: _Layer, column: int, starts: Int64Array) -> Block:
 
 def _products(layer: _Layer, column: int, starts: Int64Array, half: Half, rows: Int64Array, count: int) -> Int64Array:
     """Return int64[rows, count]: v·u of its group's units from the start on, 0 for those of the other half."""
-    random = partial(random_weights, layer.seed, precision=layer.precision, quantization="floor")
-    wanted = layer.wanted
-    groups, place = np.unique(wanted.group_of(rows), return_inverse=True)
+    wanted, of = layer.wanted, (layer.precision, QUANTIZATION)
+    groups, place = _groups(wanted, rows)
     units = (starts[groups][:, None] + np.arange(count, dtype=np.int64)).ravel()
-    u = random(2 * layer.pair, rows=units, columns=np.full_like(units, column), group=np.repeat(groups, count))
+    columns, group = np.full_like(units, column), np.repeat(groups, count)
+    u = random_weights(layer.seed, 2 * layer.pair, *of, rows=units, columns=columns, group=group)
     u = np.where(u > 0 if half == "+" else u < 0, u, 0).reshape(len(groups), count)
-    inner = np.repeat(rows - groups[place] * (len(wanted.targets) // wanted.groups), count)
-    columns = units.reshape(len(groups), count)[place].ravel()
-    v = random(2 * layer.pair + 1, rows=inner, columns=columns, group=np.repeat(groups[place], count))
-    return v.reshape(len(rows), count) * u[place]
+    inner = rows - groups[place] * (len(wanted.targets) // wanted.groups)
+    return (
+        random_rows(layer.seed, 2 * layer.pair + 1, *of, inner, starts[groups][place], count, groups[place])
+        * u[place]
+    )
 
 
-def _masks(wanted: Wanted, blocks: Sequence[Block], width: int) -> _Found:
-    """Return the first matrix's mask, block-diagonal over units that any row takes, and the second's."""
-    (rows, columns), groups = wanted.targets.shape, wanted.groups
-    starts = np.zeros(groups, dtype=np.int64)
-    taken: list[Int64Array] = []
-    for column, block in enumerate(blocks):
+def _groups(wanted: Wanted, rows: Int64Array) -> tuple[Int64Array, Int64Array]:
+    """Return the groups that some rows are of, and for each row which of these."""
+    if wanted.groups == 1:
+        return np.zeros(1, dtype=np.int64), np.zeros(len(rows), dtype=np.int64)
+    return np.unique(wanted.group_of(rows), return_inverse=True)
+
+
+class _Taken:
+    """Which rows take which units, as far as the blocks were searched."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+        self._parts: list[tuple[NDArray[np.int32], NDArray[np.int32], int]] = []
+
+    def add(self, column: int, starts: Int64Array, block: Block) -> None:
+        """Take in one column's block, whose first units in every group are `starts`."""
         takers, members = np.nonzero(block.chosen)
-        units = starts[wanted.group_of(takers)] + members
-        taken.append(np.stack([takers, units, np.full_like(units, column)]))
-        starts = starts + block.sizes
-    takers, units, served = np.hstack(taken) if taken else np.zeros((3, 0), dtype=np.int64)
-    kept, first = np.unique(wanted.group_of(takers) * width + units, return_index=True)
-    hidden = from_positions((groups * width, columns), kept, served[first])
-    return _Found(width, (hidden, from_positions((rows, width), takers, units)))
+        units = starts[self._wanted.group_of(takers)] + members
+        self._parts.append((takers.astype(np.int32), units.astype(np.int32), column))
+
+    def masks(self, width: int) -> _Found:
+        """Return the first matrix's mask, block-diagonal over units that any row takes, and the second's."""
+        (rows, columns), groups = self._wanted.targets.shape, self._wanted.groups
+        takers = np.concatenate([np.zeros(0, dtype=np.int32), *(takers for takers, _, _ in self._parts)])
+        units = np.concatenate([np.zeros(0, dtype=np.int32), *(units for _, units, _ in self._parts)])
+        served = np.repeat([column for *_, column in self._parts], [len(takers) for takers, *_ in self._parts])
+        owner = np.full(groups * width, -1, dtype=np.int64)
+        owner[self._wanted.group_of(takers) * width + units] = served
+        kept = np.flatnonzero(owner >= 0)
+        hidden = from_positions((groups * width, columns), kept, owner[kept])
+        return _Found(width, (hidden, from_positions((rows, width), takers, units)))

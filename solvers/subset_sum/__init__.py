@@ -1,5 +1,19 @@
-"""Exact subset sums of integers, by a compiled bitset dynamic program."""
+"""Exact subset sums of integers: any subset, the fewest items, or a given number of them."""
 
-from solvers.subset_sum.solve import Solutions, WorkLimitError, fewest, solve
+from solvers.subset_sum.halves import NONE, UNDECIDED
+from solvers.subset_sum.portfolio import ANY, Count, Limits, Objective, Solutions, solve
+from solvers.subset_sum.shared import Served, Shared, serve
 
-__all__ = ["Solutions", "WorkLimitError", "fewest", "solve"]
+__all__ = [
+    "ANY",
+    "NONE",
+    "UNDECIDED",
+    "Count",
+    "Limits",
+    "Objective",
+    "Served",
+    "Shared",
+    "Solutions",
+    "serve",
+    "solve",
+]

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certify.base.draw import kept_digest, kept_weights, random_weights
+from certify.base.draw import kept_digest, kept_weights, random_rows, random_weights
 from certify.base.law import QUANTIZATIONS, BaseNetwork, Precision
 from certify.base.mask import from_bits
 
@@ -175,3 +175,16 @@ def test_rows_in_parallel_are_the_rows_drawn_together():
         drawn = list(pool.map(row, reversed(range(rows))))[::-1]
     expected = [[naive.weight("parallel", 3, r, c, 9, 7, "floor") for c in range(columns)] for r in range(rows)]
     assert [values.tolist() for values in drawn] == expected
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 4, 9])
+@pytest.mark.parametrize("first", [0, 1, 3, 4, 5])
+def test_rows_are_the_weights_at_their_coordinates(first, count):
+    rows, group = np.array([0, 5, 2**33]), np.array([0, 1, 3])
+    starts = first + np.array([0, 7, 2])
+    drawn = random_rows("rows", 3, Precision(6, 4), "floor", rows, starts, count, group)
+    assert drawn.shape == (3, count)
+    for row, own, start, values in zip(rows, group, starts, drawn, strict=True):
+        columns = start + np.arange(count)
+        alone = random_weights("rows", 3, Precision(6, 4), "floor", np.full(count, row), columns, int(own))
+        assert (values == alone).all()

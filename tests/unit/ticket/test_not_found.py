@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from functools import partial
 
 import naive_base as naive
 import numpy as np
@@ -125,9 +124,15 @@ def test_a_search_that_is_too_large(layers, place, bits):
     assert "a coarser --precision" in str(caught.value)
 
 
-def test_the_solvers_limit_becomes_an_error_of_ours(monkeypatch):
-    monkeypatch.setattr(block, "solve", partial(subset_sum.solve, max_bytes=100))
-    with pytest.raises(TicketNotFoundError, match="the limit is 100"):
+def test_what_the_solver_leaves_undecided_becomes_an_error_of_ours(monkeypatch):
+    def give_up(shared, objective, count, **options):
+        served = subset_sum.serve(shared, objective, count, **options)
+        served.solutions.prefix[:] = subset_sum.UNDECIDED
+        return served
+
+    monkeypatch.setattr(block, "serve", give_up)
+    monkeypatch.setattr(theorem1, "MAX_BLOCK", 40)
+    with pytest.raises(TicketNotFoundError, match=r"too large at . bits: undecided with 40 items of up to"):
         find_ticket(THREE, "0")
 
 

@@ -29,7 +29,7 @@ from certify.network.matrix import from_dense
 from certify.network.model import Box, Dense, Network
 from certify.network.reader import read_network
 from certify.network.steps import Relu
-from certify.ticket import block, find_ticket, theorem1
+from certify.ticket import find_ticket, theorem1
 from certify.work import Crew
 
 MAX_POINTS = 60
@@ -291,7 +291,7 @@ def test_blocks_end_where_the_last_of_their_weights_is_reached(target, seed):
 def test_how_many_units_are_looked_at_first_has_no_influence(monkeypatch, look):
     target = single(6, [[33, -64, 1], [0, 21, -17]], (-3, 0, -2), (3, 5, -1), bias=(100, -3000))
     ticket = find_ticket(target, "7")
-    monkeypatch.setattr(block, "FIRST_LOOK", look)
+    monkeypatch.setattr(theorem1, "FIRST_LOOK", look)
     assert same_masks(find_ticket(target, "7"), ticket)
 
 

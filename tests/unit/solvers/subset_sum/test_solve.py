@@ -1,4 +1,4 @@
-"""The compiled dynamic program against all subsets, written out."""
+"""Any subset, within the shortest prefix that has one, against all subsets written out."""
 
 from __future__ import annotations
 
@@ -9,39 +9,18 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from subsets import LARGE, WAYS, boundary, check_first, item_lists, large, naive_prefix, small, solve_one, way
 
-from solvers.subset_sum import WorkLimitError, solve
-
-LARGE = 2**20
-
-
-def naive_prefix(items, target):
-    """The least n such that some subset of the first n items, each subset summed, gives the target; else -1."""
-    sums = [0]
-    if target == 0:
-        return 0
-    for length, item in enumerate(items, start=1):
-        sums += [total + item for total in sums]
-        if target in sums:
-            return length
-    return -1
+from solvers.subset_sum import UNDECIDED, Limits, solve
 
 
-def solve_one(items, target):
-    """(prefix, indices of the chosen)."""
-    solutions = solve(np.array([items], dtype=np.int64).reshape(1, -1), np.array([target], dtype=np.int64))
-    return int(solutions.prefix[0]), np.flatnonzero(solutions.chosen[0]).tolist()
-
-
-def check(items, target, prefix, chosen):
-    """Hold one answer against the naive one; the subset may be any that sums to the target."""
-    assert prefix == naive_prefix(items, target)
-    if prefix < 0:
-        assert chosen == []
-        return
-    assert sum(items[index] for index in chosen) == target
-    assert all(index < prefix for index in chosen)
-    assert all(items[index] != 0 for index in chosen)
+def check(items, target):
+    """Hold the answers of every way against the naive one, and return the last."""
+    for name in WAYS:
+        with way(name):
+            found = solve_one(items, target)
+        check_first(items, target, *found)
+    return found
 
 
 def test_the_oracle_counts_all_subsets():
@@ -51,35 +30,22 @@ def test_the_oracle_counts_all_subsets():
         assert (naive_prefix(items, target) >= 0) == (target in sums)
 
 
-small = st.integers(-20, 20)
-boundary = st.builds(
-    lambda word, near, sign: sign * (64 * word + near),
-    st.integers(0, 5),
-    st.integers(-1, 1),
-    st.sampled_from([1, -1]),
-)
-large = st.integers(-LARGE, LARGE) | st.sampled_from([LARGE, -LARGE])
-item_lists = st.one_of(
-    *(st.lists(items, max_size=10) for items in (small, boundary, large, small | boundary | large))
-)
-
-
 @given(item_lists, st.data())
 def test_targets_that_some_subset_reaches(items, data):
     chosen = data.draw(st.lists(st.booleans(), min_size=len(items), max_size=len(items)))
     target = sum(itertools.compress(items, chosen))
-    check(items, target, *solve_one(items, target))
+    check(items, target)
 
 
 @given(item_lists, st.integers(-30, 30) | st.integers(-700, 700) | st.integers(-10 * LARGE, 10 * LARGE))
 def test_any_targets(items, target):
-    check(items, target, *solve_one(items, target))
+    check(items, target)
 
 
 @given(st.lists(small | boundary, max_size=8), st.integers(-2, 2))
 def test_targets_beside_the_least_and_the_greatest_sum(items, beside):
     for extreme in (sum(min(i, 0) for i in items), sum(max(i, 0) for i in items)):
-        check(items, extreme + beside, *solve_one(items, extreme + beside))
+        check(items, extreme + beside)
 
 
 @pytest.mark.parametrize(
@@ -107,9 +73,7 @@ def test_targets_beside_the_least_and_the_greatest_sum(items, beside):
     ],
 )
 def test_by_hand(items, target, prefix, chosen):
-    found = solve_one(items, target)
-    check(items, target, *found)
-    assert found == (prefix, chosen)
+    assert check(items, target) == (prefix, chosen)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -118,7 +82,7 @@ def test_every_multiple_of_one_item(item, sign):
     items = [sign * item] * 6
     for target in range(-7 * item, 7 * item + 1):
         count, rest = divmod(sign * target, item)
-        assert solve_one(items, target)[0] == (count if rest == 0 and 0 <= count <= 6 else -1), target
+        assert check(items, target)[0] == (count if rest == 0 and 0 <= count <= 6 else -1), target
 
 
 @given(
@@ -135,29 +99,29 @@ def test_every_multiple_of_one_item(item, sign):
 )
 def test_many_instances_at_once_are_each_alone(instances):
     items, targets = (np.array(side, dtype=np.int64) for side in zip(*instances, strict=True))
-    together = solve(items, targets)
+    together = solve(items, targets, "first")
     assert together.prefix.dtype == np.int64
     assert together.chosen.dtype == np.bool_
     assert together.chosen.shape == items.shape
     for index, (row, target) in enumerate(instances):
         alone = solve_one(row, target)
         assert (int(together.prefix[index]), np.flatnonzero(together.chosen[index]).tolist()) == alone
-        check(row, target, *alone)
+        check_first(row, target, *alone)
 
 
 def test_a_wide_instance_leaves_nothing_behind_for_a_narrow_one():
     items = np.array([[LARGE, -LARGE, 3], [2, -4, 6], [LARGE, LARGE, 1], [1, 1, 1]], dtype=np.int64)
     targets = np.array([LARGE + 3, 5, 2 * LARGE + 1, 4], dtype=np.int64)
-    assert solve(items, targets).prefix.tolist() == [3, -1, 3, -1]
+    assert solve(items, targets, "first").prefix.tolist() == [3, -1, 3, -1]
 
 
 def test_random_products_like_those_of_a_ticket():
     chance = random.Random(5)
     rows = [[chance.randint(-16, 16) * chance.randint(1, 16) for _ in range(14)] for _ in range(60)]
     targets = [chance.randint(-256, 256) for _ in rows]
-    solutions = solve(np.array(rows, dtype=np.int64), np.array(targets, dtype=np.int64))
+    solutions = solve(np.array(rows, dtype=np.int64), np.array(targets, dtype=np.int64), "first")
     for row, target, prefix, chosen in zip(rows, targets, solutions.prefix, solutions.chosen, strict=True):
-        check(row, target, int(prefix), np.flatnonzero(chosen).tolist())
+        check_first(row, target, int(prefix), np.flatnonzero(chosen).tolist())
     # The test means something only where both answers occur.
     assert -1 in solutions.prefix
     assert (solutions.prefix > 2).any()
@@ -197,16 +161,46 @@ def test_refused(items, targets, problem):
         solve(items.astype(np.int64), targets.astype(np.int64))
 
 
-def test_work_limit_names_what_is_needed():
-    items = np.full((1, 3), 2**40, dtype=np.int64)
-    needed = 4 * (3 * 2**40 // 64 + 2) * 8
-    with pytest.raises(WorkLimitError, match=f"3 items of up to {2**40} need {needed} bytes, the limit is {2**28}"):
-        solve(items, np.array([1], dtype=np.int64))
+WIDE = [3**25 * 2 ** (index % 3) for index in range(30)]
 
 
-def test_work_limit_is_met_exactly():
-    items, targets = np.array([[100, -30]], dtype=np.int64), np.array([70], dtype=np.int64)
-    needed = 3 * (130 // 64 + 2) * 8
-    assert solve(items, targets, max_bytes=needed).prefix.tolist() == [2]
-    with pytest.raises(WorkLimitError):
-        solve(items, targets, max_bytes=needed - 1)
+def test_what_the_limits_end_is_undecided():
+    """Sums of 30 items that are alike, a target beside them all: neither halves nor bitsets get to an end."""
+    few_sums = Limits(bytes=2**16, sums=2**6)
+    assert solve_one(WIDE, 3**25 * 2 + 1, limits=few_sums) == (UNDECIDED, [])
+    assert solve_one(WIDE, 2**62, limits=few_sums) == (UNDECIDED, [])
+    assert solve_one(WIDE[:5], 3**25 * 2 + 1, limits=few_sums) == (-1, [])
+
+
+def test_enough_sums_decide():
+    items = [7 * 2**20 + 2 * index for index in range(20)]
+    for sums, prefix in ((2**6, UNDECIDED), (2**7, -1)):
+        with way("halves and words"):
+            assert solve_one(items, 7 * 2**20 + 1, limits=Limits(bytes=0, sums=sums))[0] == prefix
+
+
+def test_enough_bytes_decide():
+    items = [100, -30, 2]
+    needed = 4 * (132 // 64 + 2) * 8
+    assert solve_one(items, 72, limits=Limits(bytes=needed)) == (3, [0, 1, 2])
+    with way("bitsets and bytes"):
+        assert solve_one(items, 72, limits=Limits(bytes=needed - 1, sums=1)) == (3, [0, 1, 2])
+
+
+@pytest.mark.parametrize("odd", [38, 39])
+def test_what_lacks_is_found_far_behind(odd):
+    """All items are even but one, which no prefix of reasonable length has."""
+    chance = random.Random(odd)
+    items = [2 * chance.randint(-(2**22), 2**22) for _ in range(40)]
+    items[odd] += 1
+    prefix, chosen = solve_one(items, 2**20 + 1, limits=Limits(bytes=2**20))
+    assert prefix == odd + 1
+    assert odd in chosen
+    assert sum(items[index] for index in chosen) == 2**20 + 1
+
+
+def test_many_large_items_are_tried_in_front():
+    items = [1, 2, 3, 4] * 8 + [2**30] * 12
+    prefix, chosen = solve_one(items, 4 * 2**30 + 6, limits=Limits(bytes=2**10, sums=2**10))
+    assert prefix > 32
+    assert sum(items[index] for index in chosen) == 4 * 2**30 + 6

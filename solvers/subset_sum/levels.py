@@ -1,8 +1,8 @@
-"""The kernel: subsets of the fewest items, by the same bitsets with a level for every number of items.
+"""The kernel: subsets of a given number of items, by bitsets with a level for every number.
 
-Level c after i items holds the sums of c distinct ones among them: level(c, i) is level(c, i - 1), and level(c - 1,
-i - 1) shifted by item i. Levels are filled in their order, so the first that reaches the target has the fewest items.
-Where the levels end without it, nothing is said: the instance keeps the subset that it had.
+Bellman's dynamic program again. Level c after i items holds the sums of c distinct ones among them: level(c, i) is
+level(c, i - 1), and level(c - 1, i - 1) shifted by item i. Levels are filled in their order, so the first that
+reaches the target has the fewest items, and where all are filled without it there is no such subset.
 """
 
 from __future__ import annotations
@@ -48,7 +48,6 @@ def _fill_level(items: Any, level: int, words: Any, table: Any) -> None:
 @kernel
 def _walk_back(items: Any, table: Any, level: int, position: Any, chosen: Any) -> None:
     """Mark the items of a sum that the level holds after all items."""
-    chosen[:] = False
     for index in range(len(items) - 1, -1, -1):
         if level > 0 and not _has(table[level, index], position):
             chosen[index] = True
@@ -57,32 +56,39 @@ def _walk_back(items: Any, table: Any, level: int, position: Any, chosen: Any) -
 
 
 @kernel
-def _fewest_one(items: Any, target: int, table: Any, chosen: Any) -> None:
-    """Replace the subset in `chosen` by one of the fewest items, unless it has no more than they."""
+def _solve_one(items: Any, target: int, least: int, most: int, table: Any, chosen: Any) -> int:
+    """Return how many items the smallest subset of `least` to `most` has, or -1; mark it in `chosen`."""
     negative, positive = np.int64(0), np.int64(0)
     for item in items:
         negative += min(item, 0)
         positive += max(item, 0)
+    if not negative <= target <= positive:
+        return -1
     words = ((positive - negative) >> 6) + 1
     position = target - negative
     table[0, :, :words] = 0
     table[0, :, -negative >> 6] = _1 << np.uint64(-negative & 63)
-    for level in range(1, min(np.count_nonzero(chosen), table.shape[0])):
-        _fill_level(items, level, words, table)
-        if _has(table[level, len(items)], position):
+    for level in range(most + 1):
+        if level > 0:
+            _fill_level(items, level, words, table)
+        if level >= least and _has(table[level, len(items)], position):
             _walk_back(items, table, level, position, chosen)
-            return
+            return level
+    return -1
 
 
 @kernel
-def fewest_all(items: Any, targets: Any, table: Any, chosen: Any) -> None:
-    """Take every instance's subset to the fewest items, as far as the table has levels.
+def solve_all(items: Any, targets: Any, least: int, most: int, table: Any, chosen: Any, sizes: Any) -> None:
+    """Find the smallest subset of `least` to `most` items of every instance.
 
     Args:
-        items: int64[instances, n].
+        items: int64[instances, n]; zeros are no items.
         targets: int64[instances].
-        table: uint64[levels + 1, n + 1, words], overwritten; enough words for any instance's range of sums.
-        chosen: bool[instances, n], a subset that sums to the target for each; replaced by a smaller one.
+        least: the fewest items that a subset may have.
+        most: the most.
+        table: uint64[most + 1, n + 1, words], overwritten; enough words for any instance's range of sums.
+        chosen: bool[instances, n], all false; filled.
+        sizes: int64[instances], filled: how many items, or -1 where there is no such subset.
     """
     for instance in range(len(targets)):
-        _fewest_one(items[instance], targets[instance], table, chosen[instance])
+        sizes[instance] = _solve_one(items[instance], targets[instance], least, most, table, chosen[instance])
