@@ -26,20 +26,14 @@ import heapq
 import importlib
 import importlib.util
 import itertools
-import pickle
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks import measure, targets
-
-from certify.issue import Options, issue
-from certify.monitor import Monitor
-from certify.network.target import read_target
-from certify.network.writer import write_network
-from certify.work import Crew
+from benchmarks.recorded import Phase, Piece, record
 
 WEIGHTS = 10**9
 MEASURED = 100_000
@@ -47,25 +41,6 @@ MACHINES = (1, 10, 100)
 GIGABIT = 1.25e8
 ASSUMED_TASK = 1e-3
 _ENOUGH = 0.1
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A piece of work: seconds on one core, bytes out and back, and the parent's seconds for these."""
-
-    seconds: float
-    sent: int
-    received: int
-    parent: float
-
-
-@dataclass
-class Phase:
-    """A phase of a run: what the parent does alone, in seconds, and the pieces that others can do."""
-
-    name: str
-    alone: float = 0.0
-    pieces: list[Piece] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -107,7 +82,7 @@ def predict(
     weights: int, measured: int, machines: Sequence[int], cores: int, costs: Costs, path: Path | None
 ) -> dict[str, Any]:
     """Measure, simulate, print, and return the figures."""
-    fewer, phases = (record(targets.shape(count)) for count in (measured // 4, measured))
+    fewer, phases = (record(targets.random_network(targets.shape(count))) for count in (measured // 4, measured))
     sizes = [_weights(targets.shape(count)) for count in (measured // 4, measured)]
     print(f"measured on {sizes[1]:,} weights:")
     print(_phases(phases))
@@ -181,50 +156,6 @@ def _table(runs: Sequence[Simulated], cores: int) -> str:
 
 
 # Measuring.
-
-
-class _Recorder(Monitor):
-    """Does all work itself, and notes what each phase and each piece takes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.phases: dict[str, Phase] = {}
-        self._current = Phase("")
-        self._began = 0.0
-
-    def begin(self, name: str, total: int) -> None:
-        del total
-        self._current = self.phases.setdefault(name, Phase(name))
-        self._began = time.process_time()
-
-    def end(self) -> None:
-        self._current.alone += time.process_time() - self._began
-        self._current = Phase("")
-
-    def run(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-        for item in items:
-            started = time.process_time()
-            sent = pickle.dumps((function, item))
-            began = time.process_time()
-            answer = function(item)
-            ended = time.process_time()
-            received = pickle.dumps(answer)
-            pickle.loads(received)
-            over = time.process_time()
-            piece = Piece(ended - began, len(sent), len(received), began - started + over - ended)
-            self._current.pieces.append(piece)
-            self._current.alone -= over - started
-            yield answer
-
-
-def record(shape: Sequence[int]) -> list[Phase]:
-    """Return the phases of a run on a random network of a shape, after a small one that loads what is compiled."""
-    recorders = []
-    for widths in ((8, 4, 10), shape):
-        recorders.append(_Recorder())
-        target = read_target(write_network(targets.random_network(widths)))
-        issue("target.json", target, Options(), crew=Crew(recorders[-1].run, 1, remote=True), monitor=recorders[-1])
-    return list(recorders[-1].phases.values())
 
 
 def loopback(link: float) -> Costs:

@@ -122,11 +122,8 @@ def _cell(text: str) -> tuple[int, int, str]:
 def ours(instances: Instances, objective: str) -> Any:
     """Solve all in one call; return what `subsets` reads."""
     subset_sum = importlib.import_module("solvers.subset_sum")  # not where a peer runs alone
-    solutions = subset_sum.solve(instances.items, instances.targets)
-    found, chosen = solutions.prefix >= 0, solutions.chosen
-    if objective == "sparsest":
-        chosen[found] = subset_sum.fewest(instances.items[found], instances.targets[found], chosen[found])
-    return found, chosen
+    solutions = subset_sum.solve(instances.items, instances.targets, objective)
+    return solutions.found, solutions.chosen
 
 
 def subsets(answer: Any) -> list[Subset]:

@@ -5,13 +5,31 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import itertools
 import json
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from benchmarks import finder, growth, instances, measure, phases, prover, reference, targets, whole_formula
+from benchmarks import (
+    all as everything,
+)
+from benchmarks import (
+    cluster,
+    finder,
+    growth,
+    instances,
+    limit,
+    measure,
+    phases,
+    prover,
+    reference,
+    targets,
+    whole_formula,
+)
 from benchmarks.finder_peers import PEERS, Peer
+from benchmarks.recorded import Phase, Piece, record
 
 from certify.cli.main import main as program
 
@@ -127,19 +145,54 @@ def test_finder_counts_what_a_peer_does(monkeypatch, capsys):
     assert odd["more"] + odd["solved"] == odd["solved_ours"] < ours["solved"]
 
 
-@pytest.mark.parametrize("name", PEERS)
-def test_peers_that_are_installed_are_right(name):
-    peer = PEERS[name]
-    module = peer.load()
-    if module is None:
-        return
-    drawn = instances.draw(8, 12, 10)
-    for objective, solve in peer.objectives.items():
-        own = finder.subsets(finder.ours(drawn, objective))
-        for index, (subset, ours) in enumerate(zip(finder.theirs(peer, drawn, objective), own, strict=True)):
-            assert (subset is None) == (ours is None)
-            assert subset is None or not instances.wrong(drawn, index, subset)
-        assert solve(module, np.array([1, -2]), 5) is None
+class Knapsack:
+    """A solver of OR-Tools' interface that tries every subset."""
+
+    SolverType = SimpleNamespace(KNAPSACK_64ITEMS_SOLVER=None)
+
+    def KnapsackSolver(self, kind, name):  # noqa: N802, ARG002 - its name
+        return self
+
+    def init(self, profits, weights, capacities):
+        assert weights == [profits]
+        assert min(profits) >= 0
+        subsets = itertools.product([False, True], repeat=len(profits))
+        sums = [(sum(itertools.compress(profits, taken)), taken) for taken in subsets]
+        self.best, self.taken = max(entry for entry in sums if entry[0] <= capacities[0])
+
+    def solve(self):
+        return self.best
+
+    def best_solution_contains(self, index):
+        return self.taken[index]
+
+
+class Flsss:
+    """A solver of flsss' interface that tries every subset of the length it is asked for."""
+
+    @staticmethod
+    def gen(items, low, high, len, n_threads):  # noqa: A002 - its name
+        assert (low, n_threads) == (high, 1)
+        found = [
+            np.array(subset)
+            for subset in itertools.combinations(range(items.size), len)
+            if items[list(subset)].sum() == low
+        ]
+        return found[:1]
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "objective"), [("knapsack", Knapsack(), "first"), ("flsss", Flsss, "sparsest")]
+)
+def test_peers_are_asked_what_the_instance_says(name, module, objective):
+    drawn = instances.draw(4, 7, 60)
+    own = finder.subsets(finder.ours(drawn, objective))
+    solve = PEERS[name].objectives[objective]
+    for index, (items, target) in enumerate(zip(drawn.items, drawn.targets.tolist(), strict=True)):
+        subset = solve(module, items, target)
+        assert (subset is None) == (own[index] is None)
+        assert subset is None or not instances.wrong(drawn, index, subset)
+        assert subset is None or objective == "first" or len(subset) == len(own[index])
 
 
 def test_phases(monkeypatch, tmp_path, capsys):
@@ -197,3 +250,93 @@ def test_whole_formulas_are_wide_enough():
     assert "(_ BitVec" in whole_formula.smt_text(network, network, "QF_BV")
     most = max(sum(abs(int(weight)) for weight in row) * 255 for row in network.layers[0].weights.to_dense())
     assert f"(_ BitVec {most.bit_length() + 1})" in whole_formula.smt_text(network, network, "QF_BV")
+
+
+def test_cluster(capsys):
+    figures = cluster.predict(10**6, 200, [1, 3], 2, cluster.Costs(1e-3, 1e8, "here"), None)
+    assert [run["machines"] for run in figures["runs"]][:2] == [1, 3]
+    assert figures["runs"][1]["makespan"] <= figures["runs"][0]["makespan"]
+    assert "foretold for 1,000,000 weights" in capsys.readouterr().out
+
+
+def test_recorded_pieces_are_all_that_is_given_out():
+    phases = {phase.name: phase for phase in record(targets.random_network((6, 3, 2)))}
+    assert len(phases["refutation"].pieces) >= 2
+    assert all(piece.sent > 0 and piece.received > 0 for piece in phases["refutation"].pieces)
+    assert all(phase.alone >= 0 for phase in phases.values())
+
+
+COSTS = cluster.Costs(0.5, 100.0, "here")
+
+
+@pytest.mark.parametrize(
+    ("pieces", "cores", "end"),
+    [
+        # One core: a task's half second each, 1 s to send, then the work, 1 s back.
+        ([Piece(10, 100, 100, 0)], 1, 0.5 + 1 + 10 + 1),
+        ([Piece(10, 0, 0, 0)] * 4, 1, 0.5 + 40),
+        ([Piece(10, 0, 0, 0)] * 4, 2, 1 + 20),
+        # More cores than the scheduler can feed.
+        ([Piece(1, 0, 0, 0)] * 10, 100, 10 * 0.5 + 1),
+        # The link is what takes longest, or the parent.
+        ([Piece(1, 200, 0, 0)] * 10, 100, 0.5 + 10 * 2 + 1),
+        ([Piece(1, 0, 0, 3)] * 10, 100, 10 * 3 + 0.5 + 1),
+    ],
+)
+def test_simulated_ends(pieces, cores, end):
+    run = cluster.simulate([Phase("one", 7.0, pieces)], cores, 1, COSTS)
+    assert run.makespan == pytest.approx(7 + end)
+
+
+def test_more_machines_help_up_to_saturation():
+    phases = [Phase("one", 10.0, [Piece(10, 10, 10, 0.01)] * 500)]
+    last = cluster.saturation(phases, 1, COSTS)
+    times = [cluster.simulate(phases, count, 1, COSTS).makespan for count in (1, last.machines, 2 * last.machines)]
+    assert times[0] > times[1] >= times[2] > 0.9 * times[1]
+
+
+def test_a_larger_network_has_as_many_more_pieces():
+    small, large = (
+        [Phase("one", 1.0, [Piece(1, 1, 1, 1)])],
+        [Phase("one", 3.0, [Piece(2, 2, 2, 2), Piece(4, 4, 4, 4)])],
+    )
+    (phase,) = cluster.enlarge(small, large, [10, 20], 50)
+    assert phase.alone == pytest.approx(9)
+    assert [piece.seconds for piece in phase.pieces] == [2, 4, 2, 4, 2]
+
+
+def test_limit(monkeypatch, capsys):
+    for rate in ("philox_rate", "bitset_rate", "sha256_rate"):
+        monkeypatch.setattr(limit, rate, lambda: 1e6)
+    monkeypatch.setattr(limit, "z3_rates", lambda edges: limit_rates(edges, 50))
+    monkeypatch.setattr(sys, "executable", "python")
+    monkeypatch.setattr(measure, "run", lambda _: measure.Run("", 0, 0.5, 0.5, 1.0, None, None, None))
+    figures = limit.compare(targets.random_network((6, 3, 2)), "0", None)
+    assert figures["least"] > 0.5
+    assert figures["taken"] > 0
+    assert "one core: the job needs" in capsys.readouterr().out
+
+
+limit_rates = limit.z3_rates
+
+
+@pytest.mark.compiled
+def test_kernels_that_measure_do_what_they_count():
+    assert limit.bitset_rate() > 0
+    bits, out = np.array([1 << 63, 1], dtype=np.uint64), np.zeros(2, dtype=np.uint64)
+    assert limit._shift_or(bits, out, 1) == 1
+    assert out.tolist() == [0, 3]
+
+
+def test_all_runs_what_it_is_asked_and_names_what_fails(tmp_path, monkeypatch, capfd):
+    script = "import sys, json; open(sys.argv[-1], 'w').write(json.dumps(sys.argv[1:-2])); sys.exit({code})"
+    for name, code in (("good", 0), ("bad", 1)):
+        (tmp_path / f"{name}.py").write_text(f"print('it runs'); {script.format(code=code)}")
+    monkeypatch.setattr(everything, "_HERE", tmp_path)
+    assert everything.run({"good": ["--x"], "bad": []}) == ({"good": ["--x"]}, ["bad"])
+    assert capfd.readouterr().out.count("it runs") == 2
+
+
+def test_all_names_every_script():
+    scripts = {path.stem for path in everything._HERE.glob("*.py") if "__main__" in path.read_text()}
+    assert scripts - {"all", "measure"} == set(everything.steps(None))
