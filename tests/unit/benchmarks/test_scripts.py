@@ -11,6 +11,7 @@ import sys
 from types import SimpleNamespace
 
 import numpy as np
+import pairs
 import pytest
 from benchmarks import (
     all as everything,
@@ -22,7 +23,9 @@ from benchmarks import (
     instances,
     limit,
     measure,
+    peers_equal,
     phases,
+    power,
     prover,
     reference,
     targets,
@@ -326,6 +329,25 @@ def test_kernels_that_measure_do_what_they_count():
     bits, out = np.array([1 << 63, 1], dtype=np.uint64), np.zeros(2, dtype=np.uint64)
     assert limit._shift_or(bits, out, 1) == 1
     assert out.tolist() == [0, 3]
+
+
+def test_power(monkeypatch, tmp_path):
+    arguments = ["--each", 1, "--size", "small", "--kind", pairs.KINDS[0]]
+    started(monkeypatch, power, *arguments, "--json", tmp_path / "out.json")
+    (row,) = json.loads((tmp_path / "out.json").read_text())["rows"]
+    assert (row["equal"], row["changed"]) == ({"proved": 1}, {"refuted": 1})
+
+
+def test_power_figures(monkeypatch):
+    network = targets.random_network((1, 2))
+    monkeypatch.setattr(power, "_timed_pairs", lambda: [("the same", (network, network))])
+    assert [row["verdict"] for row in power._figures(1)] == ["proved"]
+
+
+def test_peers_equal(monkeypatch, capsys):
+    monkeypatch.setattr(peers_equal, "WIDTHS", ((2, 3, 2),))
+    started(monkeypatch, peers_equal, "--repeat", 1)
+    assert capsys.readouterr().out.count("proved") == 4
 
 
 def test_all_runs_what_it_is_asked_and_names_what_fails(tmp_path, monkeypatch, capfd):
