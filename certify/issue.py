@@ -25,6 +25,7 @@ from certify.proof.claim import EQUAL, Verdict
 from certify.proof.prover import Budget, Proof, prove
 from certify.ticket import find_ticket
 from certify.ticket.given import find_ticket_in
+from certify.ticket.goal import SPARSEST, Goal
 from certify.work import ALONE, Crew
 
 _PACKAGES = {"certify": "certify", "numba": "numba", "numpy": "numpy", "z3": "z3-solver"}
@@ -36,13 +37,15 @@ class Options:
 
     Attributes:
         seed: of the base network.
-        block_width: units in every input's block; None lets blocks grow.
+        block_width: units in every input's block; None lets blocks grow, or has units shared out.
         precision_bits: bits of δ in all pairs of matrices, or in each; None takes the coarsest that Theorem 1 allows.
+        goal: what there should be little of.
     """
 
     seed: str = "0"
     block_width: int | None = None
     precision_bits: int | tuple[int, ...] | None = None
+    goal: Goal = SPARSEST
 
     def precisions(self, target: Network) -> Sequence[Precision] | None:
         """Return the precision of every pair, or None for the default.
@@ -103,9 +106,14 @@ def issue(
     parts.check_name(name)
     with monitor.phase("subset sums"):
         ticket = find_ticket(
-            network, options.seed, block_width=options.block_width, precisions=options.precisions(network), crew=crew
+            network,
+            options.seed,
+            block_width=options.block_width,
+            precisions=options.precisions(network),
+            goal=options.goal,
+            crew=crew,
         )
-    subject = Subject(name, target, ticket.base, ticket.block_width, ticket.masks)
+    subject = Subject(name, target, ticket.base, ticket.blocks, ticket.masks)
     return _check_found(decide(subject, budget=budget, crew=crew, monitor=monitor))
 
 

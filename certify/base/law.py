@@ -22,6 +22,8 @@ MAX_PRECISION_BITS = 30
 
 Quantization: TypeAlias = Literal["floor", "toward_zero"]
 QUANTIZATIONS: tuple[Quantization, ...] = get_args(Quantization)
+Blocks: TypeAlias = Literal["grown", "shared"] | int
+"""How hidden units go to inputs: in blocks that end where they can, any unit to any input, or so many to each."""
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from certify.base.law import GENERATOR, BaseNetwork, Precision
+from certify.base.law import GENERATOR, BaseNetwork, Blocks, Precision
 from certify.base.layout import check_precisions, matrix_shapes
 from certify.base.mask import Mask
 from certify.certificate import parts
-from certify.certificate.form import CONSTRUCTION, EXACT_TICKET, GROWN, BaseForm, TicketStatementForm
+from certify.certificate.form import CONSTRUCTION, EXACT_TICKET, BaseForm, TicketStatementForm
 from certify.certificate.sizes import sizes
 from certify.errors import InputError
 from certify.network.model import Network
@@ -35,14 +35,14 @@ class Subject:
         name: the target file's name, without folders.
         file: the target file.
         base: the base network's name.
-        block_width: units in every input's block; None where blocks grew.
+        blocks: how hidden units were shared out among inputs.
         masks: what pruning keeps, two for each layer of the target that has weights.
     """
 
     name: str
     file: Target
     base: BaseNetwork
-    block_width: int | None
+    blocks: Blocks
     masks: tuple[Mask, ...]
 
     @property
@@ -83,7 +83,7 @@ def _base(subject: Subject, kept_sha256: str) -> dict[str, Any]:
         "generator": GENERATOR,
         "seed": base.seed,
         "construction": CONSTRUCTION,
-        "blocks": GROWN if subject.block_width is None else subject.block_width,
+        "blocks": subject.blocks,
         "widths": list(base.widths),
         "precisions": [asdict(precision) for precision in base.precisions],
         "quantization": base.quantization,
@@ -106,9 +106,8 @@ def read_subject(raw: TicketStatementForm) -> Subject:
     file = parts.read_target_form(predicate.target, place)
     base = _read_base(predicate.base, file.network)
     masks = parts.read_masks(predicate.masks, matrix_shapes(file.network, base), "predicate.masks")
-    block_width = None if isinstance(predicate.base.blocks, str) else predicate.base.blocks
-    _check_blocks(masks, base, block_width)
-    return Subject(name, file, base, block_width, masks)
+    _check_blocks(masks, base, predicate.base.blocks)
+    return Subject(name, file, base, predicate.base.blocks, masks)
 
 
 def _read_base(raw: BaseForm, target: Network) -> BaseNetwork:
@@ -128,23 +127,29 @@ def _read_base(raw: BaseForm, target: Network) -> BaseNetwork:
     return BaseNetwork(raw.seed, tuple(raw.widths), precisions, raw.quantization)
 
 
-def _check_blocks(masks: Sequence[Mask], base: BaseNetwork, block_width: int | None) -> None:
-    """Check that each first matrix's mask has, in every group, the blocks that the statement names."""
+def _check_blocks(masks: Sequence[Mask], base: BaseNetwork, blocks: Blocks) -> None:
+    """Check that each first matrix's mask shares out its units, in every group, as the statement says."""
     for index, (first, width) in enumerate(zip(masks[::2], base.widths, strict=True)):
-        if block_width is None:
-            _check_grown(first, width, index)
-        else:
-            _check_fixed(first, width, index, block_width)
+        if isinstance(blocks, int):
+            _check_fixed(first, width, index, blocks)
+            continue
+        if blocks == "grown":
+            _check_order(first, width, index)
+        _check_last(first, width, index, blocks)
 
 
-def _check_grown(first: Mask, width: int, index: int) -> None:
-    """Grown blocks come in the order of their inputs, and the last of some group ends at a unit that is kept."""
-    group, unit = np.divmod(first.rows(), width)
+def _check_order(first: Mask, width: int, index: int) -> None:
+    """Grown blocks come in the order of their inputs."""
+    group = first.rows() // width
     if ((np.diff(first.columns) < 0) & (np.diff(group) == 0)).any():
         raise InputError("expected grown blocks, in the order of their inputs", f"predicate.masks[{2 * index}]")
-    units = int(unit.max(initial=0)) + 1
+
+
+def _check_last(first: Mask, width: int, index: int, blocks: str) -> None:
+    """Units that are not in fixed blocks end, in some group, with one that is kept."""
+    units = int((first.rows() % width).max(initial=0)) + 1
     if width != units:
-        problem = f"expected grown blocks, {units} units up to the last kept one, found {width}"
+        problem = f"expected {blocks} blocks, {units} units up to the last kept one, found {width}"
         raise InputError(problem, f"predicate.base.widths[{index}]")
 
 

@@ -20,7 +20,6 @@ EXACT_TICKET = "urn:certify:exact-ticket:v1"
 EQUIVALENCE = "urn:certify:equivalence:v1"
 CONSTRUCTION = "theorem-1"
 PRUNED = "pruned-base"
-GROWN: Literal["grown"] = "grown"
 # What each closed field may hold, for the errors; where the statements differ, EQUIVALENCE_CHOICES has the second's.
 CHOICES = {
     "_type": STATEMENT_TYPE,
@@ -28,7 +27,7 @@ CHOICES = {
     "rule": ", ".join(RULES),
     "generator": GENERATOR,
     "construction": CONSTRUCTION,
-    "blocks": f"{GROWN} or a number of units",
+    "blocks": "grown, shared or a number of units",
     "quantization": ", ".join(QUANTIZATIONS),
     "relation": "equal",
     "result": "proved",
@@ -106,7 +105,7 @@ class BaseForm(_Closed, frozen=True):
     generator: Literal["certify/base-network/1"]
     seed: str
     construction: Literal["theorem-1"]
-    blocks: Literal["grown"] | _Units
+    blocks: Literal["grown", "shared"] | _Units
     widths: list[_Units]
     precisions: list[PrecisionForm]
     quantization: Quantization

@@ -18,8 +18,8 @@ from certify.certificate import envelope, statement
 from certify.certificate.equivalence import Equivalence
 from certify.certificate.storage import read_capped, replacing
 from certify.cli.blame import about
+from certify.cli.drawing import Drawing, drawing_options
 from certify.cli.output import FILE, Output, failed
-from certify.cli.precisions import PrecisionBits, precision_option
 from certify.cli.reading import Reading, reading_options
 from certify.cli.streams import write
 from certify.cli.targets import check_output
@@ -43,11 +43,9 @@ Pieces: TypeAlias = Iterable[bytes]
 
 @dataclass(frozen=True)
 class Choices:
-    """What is chosen about a ticket that is yet to be found; all None with a certificate, which has one."""
+    """What is chosen about a ticket that is yet to be found; nothing with a certificate, which has one."""
 
-    seed: str | None
-    width: int | None
-    precision: PrecisionBits | None
+    drawing: Drawing
     reading: Reading
 
 
@@ -135,9 +133,7 @@ class Source:
 @click.option("--of", "part", type=click.Choice(["ticket", "target", "base"]), help=_OF_HELP)
 @click.option("--against", metavar="B", type=FILE, help="For vnnlib: a network, instead of TARGET's ticket.")
 @click.option("-o", "--output", "out", type=FILE, help="Where to write; text goes to standard output without it.")
-@click.option("--seed", help="For a TARGET: of the random base network; 0 unless you say otherwise.")
-@click.option("--width", type=click.IntRange(1, 1 << 20), help="For a TARGET: units in every input's block.")
-@precision_option
+@drawing_options
 @reading_options
 def command(
     source: Path,
@@ -145,9 +141,7 @@ def command(
     part: str | None,
     against: Path | None,
     out: Path | None,
-    seed: str | None,
-    width: int | None,
-    precision: PrecisionBits | None,
+    drawing: Drawing,
     reading: Reading,
 ) -> None:
     """Write a network, a ticket or what a proof consists of in a form that other programs read (docs/export.md).
@@ -162,7 +156,7 @@ def command(
         for path in asked.outputs():
             with about(path):
                 check_output(path, _what(form), asked.inputs())
-        pieces = _pieces(asked, Choices(seed, width, precision, reading))
+        pieces = _pieces(asked, Choices(drawing, reading))
         if out is None:
             texts = (piece.decode() for piece in pieces[0])
             raise click.exceptions.Exit(HOLDS if all(write(text[:-1]) for text in texts) else FAILED)
@@ -218,7 +212,7 @@ def _is_envelope(data: bytes) -> bool:
 
 
 def _subject(data: bytes, choices: Choices) -> statement.AnySubject:
-    if choices != Choices(None, None, None, Reading()):
+    if choices != Choices(Drawing(), Reading()):
         raise InputError("expected no choices about the ticket of a certificate, found some: it has one")
     return statement.read(envelope.read(data).payload).subject
 
@@ -229,11 +223,16 @@ def _target(name: str, data: bytes, choices: Choices) -> Source:
 
 
 def _found(target: Network, choices: Choices) -> tuple[BaseNetwork, tuple[Mask, ...]]:
-    from certify.issue import Options  # noqa: PLC0415 - what computes is loaded only now
-    from certify.ticket import find_ticket  # noqa: PLC0415
+    from certify.ticket import find_ticket  # noqa: PLC0415 - what computes is loaded only now
 
-    options = Options("0" if choices.seed is None else choices.seed, choices.width, choices.precision)
-    ticket = find_ticket(target, options.seed, block_width=options.block_width, precisions=options.precisions(target))
+    options = choices.drawing.options()
+    ticket = find_ticket(
+        target,
+        options.seed,
+        block_width=options.block_width,
+        precisions=options.precisions(target),
+        goal=options.goal,
+    )
     return ticket.base, ticket.masks
 
 
@@ -263,7 +262,7 @@ def _two(left: Path, right: Path, choices: Choices) -> tuple[Network, Network]:
 
 
 def _check_unchosen(choices: Choices, where: str) -> None:
-    if choices != Choices(None, None, None, choices.reading):
+    if choices != Choices(Drawing(), choices.reading):
         raise InputError(f"expected no choices about a ticket with {where}, found some: there is none")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +18,8 @@ from certify.certificate.storage import read_capped, write_atomic
 from certify.cli.blame import about
 from certify.cli.claimed import BaseOptions, base_options, read_given
 from certify.cli.crew import Workers, workers_options
+from certify.cli.drawing import Drawing, drawing_options
 from certify.cli.output import FILE, Output, failed, output_options
-from certify.cli.precisions import PrecisionBits, precision_option
 from certify.cli.reading import Reading, reading_options
 from certify.cli.second_opinion import CrossCheck, cross_check_options, second_opinion
 from certify.cli.signing import prepare, write_certificate
@@ -34,21 +34,10 @@ if TYPE_CHECKING:
     from certify.issue import Issued
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """What is chosen about a base network that is drawn from a seed; all None where a user has one."""
-
-    seed: str | None
-    width: int | None
-    precision: PrecisionBits | None
-
-
 @click.command(name="prove")
 @click.argument("target", type=FILE)
 @click.option("-o", "--output", "out", type=FILE, help="The certificate; TARGET's name with .certificate.json.")
-@click.option("--seed", help="Of the random base network; any text, 0 unless you say otherwise.")
-@click.option("--width", type=click.IntRange(1, 1 << 20), help="Units in every input's block; else blocks grow.")
-@precision_option
+@drawing_options
 @base_options
 @click.option("--mask-out", type=FILE, help="With --base: write the masks too, as npz.")
 @click.option("--key", type=FILE, help="A private key (PEM); else the user's own, made on a first run.")
@@ -60,9 +49,7 @@ def command(
     output: Output,
     target: Path,
     out: Path | None,
-    seed: str | None,
-    width: int | None,
-    precision: PrecisionBits | None,
+    drawing: Drawing,
     given: BaseOptions,
     mask_out: Path | None,
     key: Path | None,
@@ -77,9 +64,8 @@ def command(
     model. The ticket is a pruning of a random network that is drawn from the seed, or with --base of a network that
     you have; z3 proves that it equals TARGET on every point of TARGET's input grid.
     """
-    monitor, drawn = output.monitor(), Drawn(seed, width, precision)
-    asked = CrossCheck(cross_check, proof_format)
-    _check(drawn, given, mask_out)
+    monitor, asked = output.monitor(), CrossCheck(cross_check, proof_format)
+    _check(drawing, given, mask_out)
     try:
         asked.check()
         data = read_capped(target, MAX_BYTES, "a target network")
@@ -91,7 +77,7 @@ def command(
         if mask_out is not None:
             with about(mask_out):
                 check_output(mask_out, "the masks", {**inputs, "the private key": signing.pair.private})
-        issue = _issuer(target.name, file, drawn, given)
+        issue = _issuer(target.name, file, drawing, given)
         # What computes is loaded only now: a bad file is answered at once.
         from certify.issue import versions  # noqa: PLC0415
 
@@ -109,7 +95,7 @@ def command(
     output.finish([result])
 
 
-def _check(drawn: Drawn, given: BaseOptions, mask_out: Path | None) -> None:
+def _check(drawing: Drawing, given: BaseOptions, mask_out: Path | None) -> None:
     """Check that a base network is either drawn or given.
 
     Raises:
@@ -118,21 +104,21 @@ def _check(drawn: Drawn, given: BaseOptions, mask_out: Path | None) -> None:
     given.check()
     if given.base is None and mask_out is not None:
         raise click.UsageError("expected --base with --mask-out: masks of a drawn network are in its certificate")
-    if given.base is not None and drawn != Drawn(None, None, None):
-        raise click.UsageError("expected --base or a base network that is drawn (--seed, --width, --precision)")
+    if given.base is not None and drawing != Drawing():
+        drawn = "--seed, --width, --precision, --objective, --kept-per-weight"
+        raise click.UsageError(f"expected --base or a base network that is drawn ({drawn})")
 
 
-def _issuer(name: str, file: Target, drawn: Drawn, given: BaseOptions) -> Callable[..., Issued]:
+def _issuer(name: str, file: Target, drawing: Drawing, given: BaseOptions) -> Callable[..., Issued]:
     """Return what finds a ticket in the network that is drawn, or in the one that a user has, which is read first."""
     if given.base is not None:
         source, base = read_given(given, None, file.network)
         from certify.issue import issue_in  # noqa: PLC0415 - what computes is loaded only now
 
         return partial(issue_in, name, file, source, base)
-    from certify.issue import Options, issue  # noqa: PLC0415
+    from certify.issue import issue  # noqa: PLC0415
 
-    options = Options("0" if drawn.seed is None else drawn.seed, drawn.width, drawn.precision)
-    return partial(issue, name, file, options)
+    return partial(issue, name, file, drawing.options())
 
 
 def _write_masks(subject: AnySubject, path: Path, output: Output) -> None:

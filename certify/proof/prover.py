@@ -22,13 +22,13 @@ from certify.errors import DisagreementError
 from certify.monitor import Monitor
 from certify.network.compare import check_comparable
 from certify.network.model import Network
-from certify.proof import composition
+from certify.proof import composition, refutation
 from certify.proof.claim import EQUAL, Claim, Maximum, Relation, Stage, Verdict, Witness, replay
 from certify.proof.enumeration import Sweep, TooWideError, search_difference, sweep_grid, sweep_work
 from certify.proof.obligations import Count, PairObligations, QuestionKind, digest, obligations
 from certify.proof.portfolio import Decision, decide
 from certify.proof.questions import Question
-from certify.proof.refutation import Unproved, tasks
+from certify.proof.refutation import SECONDS_AN_OBLIGATION, Unproved, tasks
 from certify.proof.structure import NotApplicableError, Pair, pair_up
 from certify.work import ALONE, Crew, do
 from solvers.smt import session
@@ -212,6 +212,10 @@ def _decompose(target: Network, ticket: Network, budget: Budget, crew: Crew, mon
             pairs = pair_up(target, ticket)
         except NotApplicableError as error:
             return _Decomposition(str(error))
+        crew.expect(
+            sum(pair.weights.shape[0] * pair.weights.shape[1] for pair in pairs) * SECONDS_AN_OBLIGATION,
+            refutation.__name__,
+        )
         listed = [obligations(pair) for pair in pairs]
         counts = digest(listed)
     unproved = _refute(listed, budget, crew, monitor)

@@ -11,11 +11,11 @@ disagreement: it is counted.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
+from itertools import chain
 
 from certify.errors import DisagreementError
 from certify.monitor import Monitor
@@ -38,9 +38,8 @@ from solvers.smt.smtlib import PREAMBLE
 from solvers.smt.terms import Z3
 
 SOLVER = "cvc5"
-# Characters of text, and how many such texts are given out before their answers are awaited.
+# Characters of text.
 _BATCH = 1 << 16
-_WINDOW = 16
 
 TakeProof = Callable[[str], None]
 
@@ -179,22 +178,48 @@ class _Asked:
     text: str
 
 
+@dataclass(frozen=True)
+class Script:
+    """What cvc5 reads at a time.
+
+    Attributes:
+        name: the first of its questions.
+        text: all of them.
+    """
+
+    name: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{SOLVER}: {self.name}, and what is asked with it"
+
+
+def answers(script: Script, *, proofs: bool) -> Replies:
+    """Return cvc5's answers to all questions of a script."""
+    return cvc5_session.answers(script.text, proofs=proofs)
+
+
 def _replies(questions: Iterator[Question], crew: Crew, *, proofs: bool) -> Iterator[tuple[_Asked, Reply, str]]:
-    """Yield every question with its reply and the version of cvc5; no more text than a window is held at a time."""
-    ask = partial(cvc5_session.answers, proofs=proofs)
+    """Yield every question with its reply and the version of cvc5; questions are written as the crew takes them."""
     batches = _batches(questions)
-    while window := list(islice(batches, _WINDOW)):
-        try:
-            answered = list(crew.run(ask, [PREAMBLE + "".join(asked.text for asked in batch) for batch in window]))
-        except UnansweredError as error:
-            raise DisagreementError(f"{SOLVER} does not read what z3 reads: {error}") from None
-        _check_count(len(window), answered)
-        for batch, said in zip(window, answered, strict=True):
+    given: deque[list[_Asked]] = deque()
+
+    def scripts() -> Iterator[Script]:
+        for batch in batches:
+            given.append(batch)
+            yield Script(batch[0].question.name, PREAMBLE + "".join(asked.text for asked in batch))
+
+    try:
+        for said in crew.run(partial(answers, proofs=proofs), scripts()):
+            batch = given.popleft() if given else []
             _check_count(len(batch), said.replies)
             yield from ((asked, reply, said.version) for asked, reply in zip(batch, said.replies, strict=True))
+    except UnansweredError as error:
+        raise DisagreementError(f"{SOLVER} does not read what z3 reads: {error}") from None
+    _check_count(sum(map(len, chain(given, batches))), ())
 
 
-def _check_count(expected: int, found: Sequence[Replies] | Sequence[Reply]) -> None:
+def _check_count(expected: int, found: Sequence[Reply]) -> None:
     if len(found) != expected:
         # An answer that got lost on its way must never pass for agreement.
         raise DisagreementError(f"{expected} questions were put to {SOLVER}, {len(found)} answers came back")

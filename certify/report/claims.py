@@ -82,7 +82,7 @@ def ticket(subject: AnySubject) -> dict[str, Any]:
         base = subject.base
         return {
             "seed": base.seed,
-            "blocks": "grown" if subject.block_width is None else subject.block_width,
+            "blocks": subject.blocks,
             "widths": list(base.widths),
             "precisions": [precision.kept for precision in base.precisions],
             **asdict(sizes(subject.target, subject.masks)),

@@ -10,6 +10,7 @@ from certify.report.result import Result
 
 _WIDTH = 13
 _FILES = 4
+_BLOCKS = {"grown": "grown blocks", "shared": "units shared out"}
 
 
 def to_text(results: Sequence[Result], *, quiet: bool = False, verbose: bool = False) -> str:
@@ -150,7 +151,7 @@ def box(claim: Mapping[str, Any]) -> str:
 
 def _ticket(ticket: Mapping[str, Any]) -> str:
     widths = ", ".join(map(str, ticket["widths"]))
-    blocks = "grown blocks" if ticket["blocks"] == "grown" else f"blocks of {ticket['blocks']} units"
+    blocks = _BLOCKS.get(ticket["blocks"]) or f"blocks of {ticket['blocks']} units"
     return f"seed {ticket['seed']!r}, hidden widths {widths} ({blocks})"
 
 

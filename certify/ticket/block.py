@@ -61,6 +61,7 @@ class Wanted:
         inputs: how many columns are inputs (of one group); the rest are constant lines.
         taps: how many rows an output channel has.
         groups: how many groups there are.
+        first_row: the number of the first of these rows in the layer.
     """
 
     index: int
@@ -70,6 +71,7 @@ class Wanted:
     inputs: int
     taps: int = 1
     groups: int = 1
+    first_row: int = 0
 
     def group_of(self, rows: Int64Array) -> Int64Array:
         """Return int64[n], the groups of int64[n] rows."""
@@ -90,9 +92,20 @@ class Wanted:
         needed = self.positive if half == "+" else self.negative
         return needed.reshape(self.groups, -1)[:, column]
 
+    def of_group(self, group: int) -> Wanted:
+        """Return what one group's blocks have to give."""
+        if self.groups == 1:
+            return self
+        rows, columns = len(self.targets) // self.groups, self.targets.shape[1]
+        own, halves = slice(group * rows, (group + 1) * rows), slice(group * columns, (group + 1) * columns)
+        positive, negative = self.positive[halves], self.negative[halves]
+        return Wanted(
+            self.index, self.targets[own], positive, negative, self.inputs, self.taps, first_row=group * rows
+        )
+
     def place(self, row: int, column: int) -> str:
         """Return where in the target's JSON the target of a row and a column stands."""
-        output, tap = divmod(row, self.taps)
+        output, tap = divmod(self.first_row + row, self.taps)
         if column < self.inputs:
             return f"layers[{self.index}].weights[{output}][{tap * self.inputs + column}]"
         return f"layers[{self.index}].bias[{output}]"

@@ -18,6 +18,10 @@ Function, items and results cross to other processes, so they can be pickled. `s
 """
 
 
+def _wait_and_see(seconds: float, module: str) -> None:
+    """Get nothing ready."""
+
+
 @dataclass(frozen=True)
 class Crew:
     """Who does the work; no result depends on it.
@@ -26,11 +30,14 @@ class Crew:
         run: maps a function over items; `map` does everything in this process.
         threads: how many threads compiled code in this process may use, 1 or more.
         remote: the items go to other machines.
+        expect: expect(seconds, module) says that items of about so many seconds on one core will come, whose
+            functions are in a module; whoever is to do them can get ready.
     """
 
     run: Run = map
     threads: int = 1
     remote: bool = False
+    expect: Callable[[float, str], None] = _wait_and_see
 
     def __post_init__(self) -> None:
         assert self.threads >= 1

@@ -1,31 +1,42 @@
 """Worker processes on this machine, for independent items of work.
 
 They begin with the first work that is worth it. Items say about how long they take (`Task.seconds`); as long as all
-that were seen so far take less than a process needs to begin, they are done here.
+that were seen so far take less than processes need to begin, they are done here.
+
+Every worker is an executor of one process (`concurrent.futures`), which does what it was given one by one. So when
+it dies it is known with what, and nobody else is concerned: another one takes its place and does the same items
+again. If that one dies of the same item, the run fails, and says which. Only some items ahead are given out, so that
+neither they nor their results pile up.
 """
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import math
 import multiprocessing
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from certify.errors import DisagreementError
 from certify.work.crew import ALONE, Crew
+from certify.work.shared import Packed, Store, remove, unpack
 from certify.work.task import seconds_of
 
-WORTH = 1.5
+WORTH = 1.0
 """Seconds of work on one core from which on it is worth beginning processes."""
 
-_MOST_ON_WINDOWS = 61  # WaitForMultipleObjects takes no more
+_DEPTH = 2  # items that a worker has at a time: one at work, and one to go on with
+_AHEAD = 4  # items for each worker that are given out before the first of them is back
 
 
 def cores() -> int:
@@ -37,63 +48,160 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-@contextmanager
+@contextlib.contextmanager
 def local_crew(count: int) -> Iterator[Crew]:
     """Give a crew of this many processes and threads, of this process alone for 1.
 
     Raises:
-        DisagreementError: a worker died; what it was to decide is not decided.
+        DisagreementError: two workers died of one item; what it was to decide is not decided.
     """
     if count == 1:
         yield ALONE
         return
     with _pool(count) as pool:
-        yield Crew(pool.run_if_worth, count)
+        yield Crew(pool.run_if_worth, count, expect=pool.expect)
 
 
-@contextmanager
+@contextlib.contextmanager
 def other_processes(count: int) -> Iterator[Crew]:
     """Give a crew of this many processes, none of them this one.
 
     Raises:
-        DisagreementError: one of them died; what it was to decide is not decided.
+        DisagreementError: two of them died of one item; what it was to decide is not decided.
     """
     with _pool(count) as pool:
         yield Crew(pool.run, count)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _pool(count: int) -> Iterator[_Pool]:
     pool = _Pool(count)
     try:
         yield pool
-    except BaseException as error:
+    except BaseException:
         pool.stop()
-        if isinstance(error, BrokenProcessPool):
-            raise DisagreementError("a worker process died, and with it what it was to decide") from None
         raise
     pool.close()
 
 
+class _Item:
+    """An item that was given out.
+
+    Attributes:
+        deaths: how many workers it has outlived.
+        future: its result; None where the worker was dead before it could be given the item.
+    """
+
+    def __init__(self, name: str, packed: Packed) -> None:
+        self.name, self.packed = name, packed
+        self.deaths = 0
+        self.future: Future[Any] | None = None
+
+    @property
+    def is_lost(self) -> bool:
+        future = self.future
+        if future is None:
+            return True
+        return future.done() and not future.cancelled() and isinstance(future.exception(), BrokenProcessPool)
+
+    @property
+    def is_done(self) -> bool:
+        return self.future is not None and self.future.done() and not self.is_lost
+
+    def cancel(self) -> None:
+        """Have it not done, if it is not yet begun."""
+        if self.future is not None:
+            self.future.cancel()
+
+    def result(self) -> Any:
+        assert self.future is not None
+        return self.future.result()
+
+
+class _Worker:
+    """One process, and what it was given: the first of that is what it is at."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.given: deque[_Item] = deque()
+        self._begin()
+
+    def _begin(self) -> None:
+        # A fresh process on every platform: a copy of one with compiled code and solver state is not safe.
+        context = multiprocessing.get_context("spawn")
+        self._executor = ProcessPoolExecutor(1, context, initializer=_end_with_parent, initargs=(self._folder,))
+        self._has_begun = False
+
+    def load(self, module: str) -> None:
+        """Have it begin, and import what it will need."""
+        self._call(importlib.import_module, module)
+
+    def give(self, item: _Item) -> None:
+        """Give it an item."""
+        self.given.append(item)
+        self._submit(item)
+
+    def _submit(self, item: _Item) -> None:
+        item.future = None
+        with contextlib.suppress(BrokenProcessPool):
+            item.future = self._call(_do_packed, item.packed)
+
+    def _call(self, function: Callable[[Any], Any], argument: Any) -> Future[Any]:
+        # The process begins with the first call.
+        with contextlib.nullcontext() if self._has_begun else _interrupts_held():
+            self._has_begun = True
+            return self._executor.submit(function, argument)
+
+    def look(self) -> None:
+        """Forget what is done. Where the process has died, begin another one with all that is not.
+
+        Raises:
+            DisagreementError: the item that it was at has outlived another one already.
+        """
+        while self.given and self.given[0].is_done:
+            self.given.popleft()
+        if not self.given or not self.given[0].is_lost:
+            return
+        first = self.given[0]
+        first.deaths += first.future is not None
+        if first.deaths == 2:
+            raise DisagreementError(f"{first.name}: not decided, as two worker processes died at it")
+        self._executor.shutdown(wait=False)
+        self._begin()
+        for item in self.given:
+            self._submit(item)
+
+    def close(self) -> None:
+        """Wait for its end."""
+        self._executor.shutdown(cancel_futures=True)
+
+    def abandon(self) -> None:
+        """Wait for nothing."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+
 class _Pool:
-    """Processes that begin when there is work for them."""
+    """Workers, who begin when there is work for them."""
 
     def __init__(self, count: int) -> None:
-        self._count = min(count, _MOST_ON_WINDOWS) if sys.platform == "win32" else count
-        self._executor: ProcessPoolExecutor | None = None
+        self._count = count
+        self._store = Store()
+        self._workers: Sequence[_Worker] = ()
 
-    def run(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterable[Any]:
-        """Map over the processes."""
-        if self._executor is None:
-            # Fresh processes on every platform: a copy of one with compiled code and solver state is not safe.
-            context = multiprocessing.get_context("spawn")
-            self._executor = ProcessPoolExecutor(self._count, mp_context=context, initializer=_end_with_parent)
-        with _interrupts_held():
-            return self._executor.map(function, items)
+    def _begin(self) -> None:
+        if not self._workers:
+            self._workers = [_Worker(self._store.folder) for _ in range(self._count)]
+
+    def expect(self, seconds: float, module: str) -> None:
+        """Have workers begin for work that is to come, if it is worth it, and import what it needs."""
+        if not self._workers and seconds >= WORTH:
+            self._begin()
+            for worker in self._workers[: math.ceil(seconds / WORTH) + 1]:
+                worker.load(module)
 
     def run_if_worth(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterable[Any]:
-        """Map over the processes, or here where it takes less than they need to begin."""
-        if self._executor is not None:
+        """Map over the workers, or here where it takes less than they need to begin."""
+        if self._workers:
             return self.run(function, items)
         source = iter(items)
         seen: list[Any] = []
@@ -105,19 +213,67 @@ class _Pool:
                 return self.run(function, chain(seen, source))
         return map(function, seen)
 
+    def run(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        """Map over the workers."""
+        self._begin()
+        source, more = iter(items), True
+        waiting: deque[_Item] = deque()
+        try:
+            while more or waiting:
+                for worker in self._workers:
+                    worker.look()
+                more = more and self._give(function, source, waiting)
+                if waiting and waiting[0].is_done:
+                    item = waiting.popleft()
+                    self._store.drop(item.packed)
+                    yield item.result()
+                else:
+                    wait(list(self._at_work()), return_when=FIRST_COMPLETED)
+        finally:
+            for item in waiting:
+                item.cancel()
+
+    def _at_work(self) -> Iterator[Future[Any]]:
+        for worker in self._workers:
+            if worker.given and worker.given[0].future is not None:
+                yield worker.given[0].future
+
+    def _give(self, function: Callable[[Any], Any], source: Iterator[Any], waiting: deque[_Item]) -> bool:
+        """Give out items as long as there is somebody to take them; return whether there may be more."""
+        while len(waiting) < _AHEAD * self._count:
+            worker = min(self._workers, key=lambda worker: len(worker.given))
+            if len(worker.given) == _DEPTH:
+                return True
+            for item in source:
+                waiting.append(_Item(str(item), self._store.pack((function, item))))
+                worker.give(waiting[-1])
+                break
+            else:
+                return False
+        return True
+
     def close(self) -> None:
-        if self._executor is not None:
-            self._executor.shutdown()
+        """Let them end."""
+        if self._workers:
+            with ThreadPoolExecutor(self._count) as threads:
+                threads.map(_Worker.close, self._workers)
+        self._store.close()
 
     def stop(self) -> None:
-        """End the processes, whatever they are at."""
+        """End them, whatever they are at."""
         for process in multiprocessing.active_children():
             process.terminate()
-        if self._executor is not None:
-            self._executor.shutdown(wait=False, cancel_futures=True)
+        for worker in self._workers:
+            worker.abandon()
+        self._store.close()
 
 
-@contextmanager
+def _do_packed(packed: Packed) -> Any:
+    function, item = unpack(packed)
+    return function(item)
+
+
+@contextlib.contextmanager
 def _interrupts_held() -> Iterator[None]:
     """Hold SIGINT back: processes that begin inside never get it, so that only this one answers to Ctrl-C."""
     if not hasattr(signal, "pthread_sigmask"):
@@ -134,13 +290,14 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _end_with_parent() -> None:
-    """End this worker as soon as the process that began it is gone, however that went."""
+def _end_with_parent(folder: Path) -> None:
+    """End this worker as soon as the process that began it is gone, however that went, and leave no file of its."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 
     def wait() -> None:
         parent.join()
+        remove(folder)
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()

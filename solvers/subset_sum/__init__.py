@@ -1,5 +1,6 @@
 """Exact subset sums of integers: any subset, the fewest items, or a given number of them."""
 
+from solvers.subset_sum.choose import choose
 from solvers.subset_sum.halves import NONE, UNDECIDED
 from solvers.subset_sum.portfolio import ANY, Count, Limits, Objective, Solutions, solve
 from solvers.subset_sum.shared import Served, Shared, serve
@@ -14,6 +15,7 @@ __all__ = [
     "Served",
     "Shared",
     "Solutions",
+    "choose",
     "serve",
     "solve",
 ]

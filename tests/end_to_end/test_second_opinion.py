@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -309,15 +311,36 @@ def assert_nothing_is_left(folder):
     assert not list(folder.glob(".certify-*"))
 
 
-def test_a_child_that_is_killed(prepared, asking):
+def test_a_child_that_is_killed_is_replaced(prepared):
+    prepared.write("large.json", large(units=4))
+    asking = OnTerminal(prepared, "large.json", "--key", "key.pem", "-o", "out.json", *CROSS)
+    asking.wait_for(b"cvc5")
     while not (begun := children(asking.process.pid)):
         pass
     os.kill(begun[0], signal.SIGKILL)
     code, out = asking.end()
+    assert code == 0, asking.seen
+    assert b"cvc5 1." in out
+    assert_session_ends(asking.process.pid)
+
+
+def test_children_that_are_all_killed(prepared, asking):
+    """The run fails, and says at what."""
+    killing = threading.Thread(target=kill_children, args=[asking.process])
+    killing.start()
+    code, out = asking.end()
+    killing.join()
     assert (code, out) == (2, b"")
-    assert b"a worker process died, and with it what it was to decide" in asking.seen
+    assert re.search(rb"cvc5: pair \d: .*: not decided, as two worker processes died at it", asking.seen)
     assert_nothing_is_left(prepared.folder)
     assert_session_ends(asking.process.pid)
+
+
+def kill_children(process):
+    while process.returncode is None:
+        with contextlib.suppress(OSError):
+            for child in children(process.pid):
+                os.kill(child, signal.SIGKILL)
 
 
 def test_interrupt_while_cvc5_is_asked(prepared, asking):

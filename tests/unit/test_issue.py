@@ -53,7 +53,7 @@ def test_options_change_it(options):
     found = issued(TINY, options)
     assert found.payload != issued().payload
     assert found.subject.base.seed == options.seed
-    assert found.subject.block_width == options.block_width
+    assert found.subject.blocks == (options.block_width or "grown")
     assert audit(sign(found.payload, signing_key(1)), None, None).proof.verdict is Verdict.PROVED
 
 
@@ -98,7 +98,7 @@ def test_wrong_ticket_is_a_defect(monkeypatch):
     """The finder is not believed: a ticket that is not the target stops the run."""
     other = changed("layers", 0, "weights", 0, 0, to=2)
     found = issued(other).subject
-    monkeypatch.setattr(module, "find_ticket", lambda *_, **__: Ticket(found.base, found.masks, None))
+    monkeypatch.setattr(module, "find_ticket", lambda *_, **__: Ticket(found.base, found.masks, "grown"))
     with pytest.raises(DisagreementError, match="the ticket that was found is not the target"):
         issue("tiny.json", TARGET, Options())
 
@@ -107,7 +107,7 @@ def test_finder_is_not_asked_what_it_chose(monkeypatch):
     """Masks of another seed: the prover draws the weights again, from the name of the base network alone."""
     found = issued().subject
     lying = BaseNetwork("another seed", found.base.widths, found.base.precisions)
-    monkeypatch.setattr(module, "find_ticket", lambda *_, **__: Ticket(lying, found.masks, None))
+    monkeypatch.setattr(module, "find_ticket", lambda *_, **__: Ticket(lying, found.masks, "grown"))
     with pytest.raises(DisagreementError):
         issue("tiny.json", TARGET, Options())
 

@@ -116,8 +116,8 @@ FIXED = {
 NOT_FIXED = {"of the first group": (0, 2, 0), "of the second group": (1, 1, 1)}
 
 
-def check(mask, width, block_width=None):
-    _check_blocks([mask, mask], BaseNetwork("0", (width,), (Precision(1, 1),)), block_width)
+def check(mask, width, blocks="grown"):
+    _check_blocks([mask, mask], BaseNetwork("0", (width,), (Precision(1, 1),)), blocks)
 
 
 @pytest.mark.parametrize("name", GROWN)
@@ -131,6 +131,26 @@ def test_no_grown_blocks(name):
     width, groups, positions, place, says = NOT_GROWN[name]
     with pytest.raises(InputError) as caught:
         check(first_mask(width, groups, 2, *positions), width)
+    assert caught.value.place == place
+    assert says in caught.value.problem
+
+
+@pytest.mark.parametrize("name", GROWN)
+def test_grown_blocks_are_shared_ones_too(name):
+    width, groups, positions = GROWN[name]
+    check(first_mask(width, groups, 2, *positions), width, "shared")
+
+
+def test_shared_units_are_in_any_order():
+    width, groups, positions, *_ = NOT_GROWN["another order in the second group"]
+    check(first_mask(width, groups, 2, *positions), width, "shared")
+
+
+@pytest.mark.parametrize("name", ["a unit too many in every group", "nothing, and two units"])
+def test_shared_units_end_with_a_kept_one(name):
+    width, groups, positions, place, says = NOT_GROWN[name]
+    with pytest.raises(InputError, match="expected shared blocks") as caught:
+        check(first_mask(width, groups, 2, *positions), width, "shared")
     assert caught.value.place == place
     assert says in caught.value.problem
 

@@ -109,7 +109,7 @@ def test_errors_name_the_kinds_of_a_form_that_has_several():
 def test_what_errors_name_are_fields_of_the_form():
     names = {field.encode_name for kind in FORMS for field in msgspec.structs.fields(kind)}
     assert set(form.CHOICES) <= names | {field for field, _ in TAGGED}
-    assert form.CHOICES["blocks"] == "grown or a number of units"
+    assert form.CHOICES["blocks"] == "grown, shared or a number of units"
     assert form.CHOICES["strategy"] == "decomposition, sweep, merging or congruence"
     assert (form.CHOICES["relation"], form.CHOICES["format"]) == ("equal", "certify.network/1, tflite or onnx")
     differing = {name for name in form.CHOICES if form.CHOICES[name] != form.EQUIVALENCE_CHOICES[name]}

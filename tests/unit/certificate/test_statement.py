@@ -50,7 +50,7 @@ def test_what_is_read_builds_the_same(document, options):
     assert said.payload == made.payload
     assert said.subject.file.data == target_bytes(document)
     assert said.subject.base == made.subject.base
-    assert said.subject.block_width == options.block_width
+    assert said.subject.blocks == (options.block_width or "grown")
     for found, mask in zip(said.subject.masks, made.subject.masks, strict=True):
         assert found.shape == mask.shape
         assert np.array_equal(found.start, mask.start)
@@ -246,7 +246,7 @@ def test_fixed_blocks_serve_one_input():
     bits = np.zeros((400, 4), dtype=np.bool_)
     bits[99, 0] = bits[100, 1] = bits[399, 3] = True
     with_mask(document["predicate"], 0, bits)
-    assert read(canonical(document)).subject.block_width == 100
+    assert read(canonical(document)).subject.blocks == 100
     for row, column, wrong in ((100, 1, 0), (99, 0, 1)):
         moved = bits.copy()
         moved[row, [column, wrong]] = [False, True]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from certify.monitor import Monitor
 from certify.network.steps import Relu, Requantize
 from certify.proof import second_opinion
 from certify.proof.obligations import digest, obligations
-from certify.proof.questions import composition_questions, obligation_questions
+from certify.proof.questions import Question, composition_questions, obligation_questions
 from certify.proof.second_opinion import SecondOpinion, SolversDisagreeError, ask_again
 from certify.proof.structure import NotApplicableError, pair_up
 from certify.work import ALONE, Crew
@@ -42,6 +43,13 @@ def ask(run=map, **options):
     return ask_again(TARGET, TICKET, PROVED, Crew(run), **options)
 
 
+def changing(old, new, count=-1):
+    """A run in which cvc5 reads other text."""
+    return lambda call, scripts: [
+        call(replace(script, text=script.text.replace(old, new, count))) for script in scripts
+    ]
+
+
 def test_agreement():
     opinion = ask()
     assert opinion == SecondOpinion("cvc5", opinion.version, len(QUESTIONS))
@@ -52,19 +60,36 @@ def test_agreement():
 def test_what_cvc5_is_given_is_every_question_in_order(monkeypatch):
     monkeypatch.setattr(second_opinion, "_BATCH", 1)
     given = []
-    ask(lambda call, texts: given.extend(texts) or map(call, given[-len(texts) :]))
-    assert given == [smtlib.PREAMBLE + question.text() for question in QUESTIONS]
+    ask(lambda call, scripts: given.extend(scripts) or map(call, given))
+    assert [script.text for script in given] == [smtlib.PREAMBLE + question.text() for question in QUESTIONS]
+    assert str(given[0]) == f"cvc5: {QUESTIONS[0].name}, and what is asked with it"
 
 
 @pytest.mark.parametrize("batch", [1, 700, 10**9])
-@pytest.mark.parametrize("window", [1, 3, 100])
-def test_how_questions_are_put_together_does_not_matter(monkeypatch, batch, window):
-    sizes = []
+@pytest.mark.parametrize("ahead", [1, 3, 100])
+def test_how_questions_are_put_together_does_not_matter(monkeypatch, batch, ahead):
     monkeypatch.setattr(second_opinion, "_BATCH", batch)
-    monkeypatch.setattr(second_opinion, "_WINDOW", window)
-    opinion = ask(lambda call, texts: sizes.append(len(texts)) or [call(text) for text in reversed(texts)][::-1])
-    assert opinion.agreed == len(QUESTIONS)
-    assert max(sizes) <= window
+
+    def run(call, scripts):
+        while some := list(itertools.islice(scripts, ahead)):
+            yield from [call(script) for script in reversed(some)][::-1]
+
+    assert ask(run).agreed == len(QUESTIONS)
+
+
+def test_questions_are_written_as_they_are_taken(monkeypatch):
+    """However many there are: what is not yet given out, or answered, takes no memory."""
+    written = []
+    real_text = Question.text
+    monkeypatch.setattr(second_opinion, "_BATCH", 1)
+    monkeypatch.setattr(Question, "text", lambda question: written.append(question) or real_text(question))
+
+    def run(call, scripts):
+        for count, script in enumerate(scripts):
+            assert len(written) == count + 1
+            yield call(script)
+
+    assert ask(run).agreed == len(written) == len(QUESTIONS)
 
 
 def test_other_obligations_than_those_that_were_proved():
@@ -118,7 +143,7 @@ def test_one_numeral_of_a_text_changed(kind):
     ]
     assert noticed
     with pytest.raises(SolversDisagreeError) as caught:
-        ask(lambda call, texts: [call(batch.replace(text, text.replace(last, noticed[0]))) for batch in texts])
+        ask(changing(text, text.replace(last, noticed[0])))
     assert str(caught.value) == f"{question.name}: z3 and cvc5 disagree: expected unsat, found sat"
 
 
@@ -127,7 +152,7 @@ def test_a_range_that_is_empty():
     empty = QUESTIONS[0].text().replace("(<= x", "(<= (+ x 1000)")
     assert QUESTIONS[0].expected is Answer.SAT
     with pytest.raises(SolversDisagreeError, match="is not empty: z3 and cvc5 disagree: expected sat, found unsat"):
-        ask(lambda call, texts: [call(text.replace(QUESTIONS[0].text(), empty)) for text in texts])
+        ask(changing(QUESTIONS[0].text(), empty))
 
 
 # What is neither.
@@ -178,7 +203,9 @@ LOST = {
     "one too many": lambda call, texts: answered(call, texts, lambda said: replace(said, replies=said.replies * 2)),
     "all of a text's": lambda call, texts: answered(call, texts, lambda said: replace(said, replies=())),
     "a text": lambda call, texts: [call(text) for text in texts][1:],
-    "a question": lambda call, texts: [call(text.replace("(check-sat)", "", 1)) for text in texts],
+    "a question": changing("(check-sat)", "", 1),
+    "all texts": lambda _call, _texts: [],
+    "none, and one comes twice": lambda call, texts: [call(text) for text in texts for _ in range(2)],
 }
 
 
@@ -190,7 +217,7 @@ def test_what_gets_lost_is_never_agreement(run):
 
 def test_text_that_cvc5_does_not_read():
     with pytest.raises(DisagreementError, match="cvc5 does not read what z3 reads: "):
-        ask(lambda call, texts: [call(text.replace("assert", "asert")) for text in texts])
+        ask(changing("assert", "asert"))
 
 
 # Proofs and progress.

@@ -21,6 +21,7 @@ from certify.network.operators import Convolution
 from certify.network.operators.window import Window
 from certify.network.steps import Relu
 from certify.ticket import find_ticket
+from certify.ticket.goal import OBJECTIVES, Goal
 
 both = st.tuples(st.integers(1, 2), st.integers(1, 2))
 around = st.tuples(st.integers(0, 1), st.integers(0, 2))
@@ -67,11 +68,11 @@ def conv(weights, bits=4, *, bias=None, size=(1, 1), groups=1, low=0, high=3, pl
 
 
 @settings(max_examples=60)
-@given(convolutions(), st.sampled_from(["0", "Zürich 🎟"]), st.integers(0, 1))
-def test_a_ticket_unrolled_is_the_target(target, seed, finer):
+@given(convolutions(), st.sampled_from(["0", "Zürich 🎟"]), st.integers(0, 1), st.sampled_from(OBJECTIVES))
+def test_a_ticket_unrolled_is_the_target(target, seed, finer, objective):
     [layer] = target.layers
     kept = (layer.precision_bits + 1) // 2 + finer
-    ticket = find_ticket(target, seed, precisions=[Precision(kept, kept)])
+    ticket = find_ticket(target, seed, precisions=[Precision(kept, kept)], goal=Goal(objective))
     [pair] = pairs(target, ticket.base.precisions)
     pruned = prune(target, ticket.base, ticket.masks)
     shape = target.input.shape

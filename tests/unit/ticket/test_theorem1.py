@@ -22,6 +22,7 @@ from strategies import documents
 from certify.base.law import Precision
 from certify.base.layout import matrix_shapes, pairs, radix_bits
 from certify.base.prune import prune
+from certify.errors import TicketNotFoundError
 from certify.network.bounds import network_bounds
 from certify.network.compare import same_values
 from certify.network.evaluate import evaluate
@@ -30,7 +31,9 @@ from certify.network.model import Box, Dense, Network
 from certify.network.reader import read_network
 from certify.network.steps import Relu
 from certify.ticket import find_ticket, theorem1
+from certify.ticket.goal import Goal
 from certify.work import Crew
+from solvers.subset_sum import ANY, Count
 
 MAX_POINTS = 60
 
@@ -134,11 +137,49 @@ def assert_shape(target, ticket):
 def test_tickets_equal_their_targets(target, seed, more):
     ticket = find_ticket(target, seed, precisions=precisions_of(target, more))
     assert ticket.base.seed == seed
-    assert ticket.block_width is None
+    assert ticket.blocks == "grown"
     assert_shape(target, ticket)
     assert_sum_identities(target, ticket)
     assert_bias_identities(target, ticket)
     assert_equal_on_the_grid(target, ticket)
+
+
+def edges_of_each_weight(target, ticket):
+    """How many edges every weight that is not 0 keeps, in each half that it has."""
+    for index, layer in enumerate(target.layers):
+        weights = layer.weights.to_dense()
+        for output in range(layer.outputs):
+            for column in range(layer.inputs):
+                mine = [u for c, u, _, _ in edges_of(ticket, index, output) if c == column]
+                halves = [sum(u > 0 for u in mine), sum(u < 0 for u in mine)]
+                yield int(weights[output, column]), [kept for kept in halves if kept]
+
+
+@settings(max_examples=60)
+@given(
+    targets,
+    seeds,
+    finer,
+    st.sampled_from(
+        [Goal("width"), Goal("first"), Goal(count=Count(0, 3)), Goal("width", Count(0, 2)), Goal(count=Count(2, 2))]
+    ),
+)
+def test_tickets_of_every_goal(target, seed, more, goal):
+    try:
+        ticket = find_ticket(target, seed, precisions=precisions_of(target, more), goal=goal)
+    except TicketNotFoundError:
+        # Sums of so few products need not exist, however many units there are: exactly two of ±1 are never 1.
+        assert goal.count != ANY
+        return
+    assert ticket.blocks == ("shared" if goal.objective == "width" else "grown")
+    assert_shape(target, ticket)
+    assert_sum_identities(target, ticket)
+    assert_bias_identities(target, ticket)
+    assert_equal_on_the_grid(target, ticket)
+    if goal.count != ANY:
+        for weight_, halves in edges_of_each_weight(target, ticket):
+            assert all(max(1, goal.count.least) <= kept <= goal.count.most for kept in halves)
+            assert weight_ or not halves
 
 
 @settings(max_examples=25)
@@ -147,7 +188,7 @@ def test_tickets_of_fixed_blocks(target, seed):
     # So wide that a failure would be one in millions.
     block_width = 120
     ticket = find_ticket(target, seed, block_width=block_width)
-    assert ticket.block_width == block_width
+    assert ticket.blocks == block_width
     around = pairs(target, ticket.base.precisions)
     columns = [layer.inputs + len(pair.constants) for layer, pair in zip(target.layers, around, strict=True)]
     assert ticket.base.widths == tuple(block_width * count for count in columns)
