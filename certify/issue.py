@@ -104,15 +104,15 @@ def issue(
     """
     monitor, network = monitor or Monitor(), target.network
     parts.check_name(name)
-    with monitor.phase("subset sums"):
-        ticket = find_ticket(
-            network,
-            options.seed,
-            block_width=options.block_width,
-            precisions=options.precisions(network),
-            goal=options.goal,
-            crew=crew,
-        )
+    ticket = find_ticket(
+        network,
+        options.seed,
+        block_width=options.block_width,
+        precisions=options.precisions(network),
+        goal=options.goal,
+        crew=crew,
+        monitor=monitor,
+    )
     subject = Subject(name, target, ticket.base, ticket.blocks, ticket.masks)
     return _check_found(decide(subject, budget=budget, crew=crew, monitor=monitor))
 

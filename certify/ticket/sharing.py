@@ -12,7 +12,9 @@ their order, as far as a search over them goes, and gives back what none of its 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -27,6 +29,8 @@ from solvers.subset_sum import ANY, choose, solve
 WINDOW = 256
 FOR_EACH = 16
 """Units in the window for each input that is still to come: about as many as one takes."""
+
+Reach: TypeAlias = Callable[[int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +73,9 @@ class _Window:
         return self.drawn.first(column, self.units, np.full_like(self.units, self.group))
 
 
-def share_out(wanted: Wanted, drawn: Drawn, goal: Goal, most: int, taken: Taken) -> tuple[int, tuple[Failure, ...]]:
+def share_out(
+    wanted: Wanted, drawn: Drawn, goal: Goal, most: int, taken: Taken, reach: Reach
+) -> tuple[int, list[Failure]]:
     """Share out the units of every group of a layer; return how many units a group has, and what is missing.
 
     Args:
@@ -78,6 +84,7 @@ def share_out(wanted: Wanted, drawn: Drawn, goal: Goal, most: int, taken: Taken)
         goal: how many kept edges a weight may have.
         most: how many units an input may look at.
         taken: told who takes what.
+        reach: told how many weights were searched for, as they are.
 
     Raises:
         TooLargeError: the sums of some weight are too many or too large.
@@ -86,14 +93,14 @@ def share_out(wanted: Wanted, drawn: Drawn, goal: Goal, most: int, taken: Taken)
     failures: list[Failure] = []
     for group in range(wanted.groups):
         own = wanted.of_group(group)
-        used, missing = _share_group(own, drawn, group, goal, most, taken)
+        used, missing = _share_group(own, drawn, group, goal, most, taken, reach)
         width = max(width, used)
         failures += missing
-    return width, tuple(failures)
+    return width, failures
 
 
 def _share_group(
-    wanted: Wanted, drawn: Drawn, group: int, goal: Goal, most: int, taken: Taken
+    wanted: Wanted, drawn: Drawn, group: int, goal: Goal, most: int, taken: Taken, reach: Reach
 ) -> tuple[int, list[Failure]]:
     rows, columns = wanted.targets.shape
     window = _Window(drawn, group, np.zeros(0, dtype=np.int64), np.zeros((rows, 0), dtype=np.int64))
@@ -109,8 +116,9 @@ def _share_group(
             size = min(most, 2 * len(window.units))
         failures += block.failures
         takers, places = np.nonzero(block.chosen)
+        taken.add(column, takers + wanted.first_row, window.units[places])
+        reach(rows)
         if len(takers):
-            taken.add(column, takers + wanted.first_row, window.units[places])
             used = max(used, int(window.units[places].max()) + 1)
             window = window.without(places)
     return used, failures

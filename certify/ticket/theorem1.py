@@ -13,7 +13,10 @@ seed, and which unit serves which input is only pruning.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -31,16 +34,17 @@ from certify.base.layout import (
 )
 from certify.base.mask import Mask
 from certify.errors import TicketNotFoundError
+from certify.monitor import Monitor
 from certify.network.bounds import box_interval, graph_reach
 from certify.network.matrix import Int64Array
 from certify.network.model import INPUT, Linear, Network
 from certify.network.operators import Convolution
 from certify.network.operators.operator import Interval
 from certify.ticket.block import FIRST_LOOK, Half, TooLargeError, Wanted, search_block
-from certify.ticket.drawn import Drawn
+from certify.ticket.drawn import Drawn, Strip
 from certify.ticket.failure import Failure, explain
 from certify.ticket.goal import SPARSEST, Goal
-from certify.ticket.sharing import share_out
+from certify.ticket.sharing import Reach, share_out
 from certify.ticket.taken import Found, Taken
 from certify.work import ALONE, Crew
 
@@ -83,6 +87,7 @@ def find_ticket(
     precisions: Sequence[Precision] | None = None,
     goal: Goal = SPARSEST,
     crew: Crew = ALONE,
+    monitor: Monitor | None = None,
 ) -> Ticket:
     """Return a ticket that equals the target, by construction; the prover decides whether it does.
 
@@ -93,6 +98,7 @@ def find_ticket(
         precisions: of each pair of matrices; None takes the coarsest that Theorem 1 allows.
         goal: what there should be little of; `width` shares out units and has no fixed blocks.
         crew: who does the work; it has no influence on the ticket.
+        monitor: told how many weights have their subset sums.
 
     Raises:
         InputError: the precisions are too coarse for the target.
@@ -102,11 +108,43 @@ def find_ticket(
     check_precisions(target, precisions)
     assert block_width is None or goal.objective != "width"
     layers = list(_layers(target, seed, precisions, block_width, goal))
-    found: list[Found] = list((crew.run if crew.remote else map)(_search_layer, layers))
+    progress = _Progress(monitor or Monitor())
+    with progress.monitor.phase("subset sums", sum(layer.wanted.targets.size for layer in layers)):
+        found = list(_search(layers, crew, progress))
     widths = tuple(pair.width for pair in found)
     masks = tuple(mask for pair in found for mask in pair.masks)
     grown: Blocks = "shared" if goal.objective == "width" else "grown"
     return Ticket(BaseNetwork(seed, widths, tuple(precisions)), masks, grown if block_width is None else block_width)
+
+
+class _Progress:
+    """How many weights were searched for, in whichever thread."""
+
+    def __init__(self, monitor: Monitor) -> None:
+        self.monitor = monitor
+        self._done = 0
+        self._lock = threading.Lock()
+
+    def add(self, weights: int) -> None:
+        """Hear of more."""
+        with self._lock:
+            self._done += weights
+            self.monitor.reach(self._done)
+
+
+def _search(layers: Sequence[_Layer], crew: Crew, progress: _Progress) -> Iterator[Found]:
+    """Yield what is found for each layer: searched for elsewhere, or here by as many threads as there are."""
+    if crew.remote:
+        for layer, found in zip(layers, crew.run(_search_layer, layers), strict=True):
+            progress.add(layer.wanted.targets.size)
+            yield found
+        return
+    search = partial(_search_layer, ahead=crew.threads > 1, reach=progress.add)
+    if crew.threads == 1:
+        yield from map(search, layers)
+        return
+    with ThreadPoolExecutor(crew.threads) as pool:
+        yield from pool.map(search, layers)
 
 
 def _layers(
@@ -149,12 +187,15 @@ def _bias_digits(layer: Linear) -> Int64Array:
     return digits.reshape(layer.outputs * layer.taps, lines)
 
 
-def _search_layer(layer: _Layer) -> Found:
-    """Return one layer's pair of masks."""
+def _search_layer(layer: _Layer, *, ahead: bool = False, reach: Reach = lambda _: None) -> Found:
+    """Return one layer's pair of masks; with another thread, weights are drawn ahead of the search."""
     taken = Taken(layer.wanted)
-    search = _share_out if layer.goal.objective == "width" else _give_out
     try:
-        width, failures = search(layer, taken)
+        if layer.goal.objective == "width":
+            width, failures = share_out(layer.wanted, layer.drawn, layer.goal, MAX_BLOCK, taken, reach)
+        else:
+            with ThreadPoolExecutor(1) if ahead else nullcontext() as thread:
+                width, failures = _give_out(layer, taken, thread, reach)
     except TooLargeError as error:
         raise TicketNotFoundError(
             f"{error.place}: the search is too large at {layer.drawn.precision.kept} bits: {error.problem}. "
@@ -166,40 +207,31 @@ def _search_layer(layer: _Layer) -> Found:
     return taken.masks(max(1, width))
 
 
-def _share_out(layer: _Layer, taken: Taken) -> tuple[int, Sequence[Failure]]:
-    return share_out(layer.wanted, layer.drawn, layer.goal, MAX_BLOCK, taken)
-
-
-def _give_out(layer: _Layer, taken: Taken) -> tuple[int, Sequence[Failure]]:
+def _give_out(layer: _Layer, taken: Taken, thread: Executor | None, reach: Reach) -> tuple[int, list[Failure]]:
     """Give out blocks, one after the other; return how many units there are, and what is missing."""
     failures: list[Failure] = []
     wanted, fixed = layer.wanted, layer.block_width is not None
     starts = np.zeros(wanted.groups, dtype=np.int64)
+    strip = Strip(layer.drawn, len(wanted.targets), wanted.groups, thread)
     most, look = layer.block_width or MAX_BLOCK, FIRST_LOOK
     for column in range(wanted.targets.shape[1]):
-        products = partial(_products, layer, column, starts)
+        products = partial(_products, layer, strip, column, starts)
         block = search_block(wanted, column, products, most, goal=layer.goal, fixed=fixed, look=look)
         failures += block.failures
         takers, members = np.nonzero(block.chosen)
         taken.add(column, takers, starts[wanted.group_of(takers)] + members)
+        reach(len(wanted.targets))
         starts = starts + block.sizes
         look = max(FIRST_LOOK, 3 * int(block.sizes.max()) // 2)
     return int(starts.max()), failures
 
 
-def _products(layer: _Layer, column: int, starts: Int64Array, half: Half, rows: Int64Array, count: int) -> Int64Array:
+def _products(
+    layer: _Layer, strip: Strip, column: int, starts: Int64Array, half: Half, rows: Int64Array, count: int
+) -> Int64Array:
     """Return int64[rows, count]: v·u of its group's units from the start on, 0 for those of the other half."""
-    wanted = layer.wanted
-    groups, place = _groups(wanted, rows)
-    units = (starts[groups][:, None] + np.arange(count, dtype=np.int64)).ravel()
+    groups = np.arange(len(starts), dtype=np.int64)
+    units = (starts[:, None] + np.arange(count, dtype=np.int64)).ravel()
     u = layer.drawn.first(column, units, np.repeat(groups, count))
     u = np.where(u > 0 if half == "+" else u < 0, u, 0).reshape(len(groups), count)
-    inner = rows - groups[place] * (len(wanted.targets) // wanted.groups)
-    return layer.drawn.second(inner, starts[groups][place], count, groups[place]) * u[place]
-
-
-def _groups(wanted: Wanted, rows: Int64Array) -> tuple[Int64Array, Int64Array]:
-    """Return the groups that some rows are of, and for each row which of these."""
-    if wanted.groups == 1:
-        return np.zeros(1, dtype=np.int64), np.zeros(len(rows), dtype=np.int64)
-    return np.unique(wanted.group_of(rows), return_inverse=True)
+    return strip.at(rows, starts, count) * (u if len(u) == 1 else u[layer.wanted.group_of(rows)])
