@@ -35,6 +35,8 @@ from typing import Any
 from benchmarks import measure, targets
 from benchmarks.recorded import Phase, Piece, record
 
+from certify.work import Crew
+
 WEIGHTS = 10**9
 MEASURED = 100_000
 MACHINES = (1, 10, 100)
@@ -159,24 +161,25 @@ def _table(runs: Sequence[Simulated], cores: int) -> str:
 
 
 def loopback(link: float) -> Costs:
-    """Return what Dask takes for a task on this machine, and the slower of the link and what passes on loopback."""
+    """Return what a task takes on this machine's own cluster, and the slower of the link and what passes there."""
     if importlib.util.find_spec("distributed") is None:
         return Costs(ASSUMED_TASK, link, "assumed: distributed is missing, pip install distributed")
-    distributed = importlib.import_module("distributed")
+    distributed, own = (importlib.import_module(name) for name in ("distributed", "certify.work.cluster"))
     options = {"n_workers": 1, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
-    with distributed.LocalCluster(**options) as here, distributed.Client(here) as client:
-        executor = client.get_executor()
-        list(executor.map(len, [b""] * 10))
-        task = _seconds(executor, 500, 0) / 500
-        passed = 20 * 2**22 / max(1e-9, _seconds(executor, 20, 2**22) - 20 * task)
+    with (
+        distributed.LocalCluster(**options, silence_logs=50) as here,
+        own.cluster_crew(here.scheduler_address, 1) as crew,
+    ):
+        list(crew.run(len, [b""] * 10))
+        task = _seconds(crew, 500, 0) / 500
+        passed = 20 * 2**22 / max(1e-9, _seconds(crew, 20, 2**22) - 20 * task)
     where = "measured on loopback" if passed < link else "a task measured on loopback, the link assumed"
     return Costs(task, min(link, passed), where)
 
 
-def _seconds(executor: Any, count: int, size: int) -> float:
-    payloads = [bytes([number % 256]) * size + bytes([number // 256]) for number in range(count)]
+def _seconds(crew: Crew, count: int, size: int) -> float:
     began = time.perf_counter()
-    list(executor.map(len, payloads))
+    list(crew.run(len, [bytes(size)] * count))
     return time.perf_counter() - began
 
 
