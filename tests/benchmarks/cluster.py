@@ -7,16 +7,18 @@ Measured here, in this process, on one core and in processor time: `certify`'s o
 of --measured weights and of all of them (growth.py's shapes), their phases, and every piece of work that would be
 given to others, how long that takes and how many bytes go out and come back. With dask.distributed installed, a
 scheduler and a worker on loopback say what a task costs there (--task otherwise) and how fast bytes pass; a slower
---link counts instead. Two fresh runs say how the memory of the process that gives out work grows.
+--link counts instead. Two fresh runs, of --measured weights and four times as many, say how the memory of the process
+that gives out work grows.
 
-Assumed: the large network has as many more pieces, of the larger measured network's sizes. What the parent does
-alone, and its memory, lie on a straight line through both sizes, which overstates what grows slower. Phases follow
-each other, and in each the parent does its own part first. For every piece the parent's core pickles it and reads its
-result, the scheduler takes its time, the bytes pass one link in either direction, and the first core that is free
-takes the piece. Machines are equally fast, none fails, and all are there from the start.
+Assumed: the large network has as many more layers of the larger measured network's sizes, so as many more pieces.
+What the parent does alone, and its memory, lie on a straight line through both sizes. Phases follow each other, and in
+each the parent does its own part first. For every piece the parent's core pickles it and reads its result, the
+scheduler takes its time, the bytes pass one link in either direction, and the first core that is free takes the
+piece, in their order. Machines are equally fast, none fails, and all are there from the start.
 
 Columns: makespan, `speed-up` over one core that does everything, `busy` the part of the time that cores work, and
-where the time goes: `alone` when only the parent works, `waiting` when cores wait for pieces or the last one.
+where the time goes: `alone` when only the parent works, `waiting` when cores wait for pieces or the last one. Below
+is what no number of machines shortens.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ from benchmarks.recorded import Phase, Piece, record
 from certify.work import Crew
 
 WEIGHTS = 10**9
-MEASURED = 100_000
+MEASURED = 200_000
 MACHINES = (1, 10, 100)
 GIGABIT = 1.25e8
 ASSUMED_TASK = 1e-3
@@ -97,9 +99,12 @@ def predict(
     print(f"foretold for {weights:,} weights:")
     print(_table([*runs, last], cores))
     print(f"from {last.machines} machines on, twice as many save less than {_ENOUGH:.0%}")
-    memory = parent_memory([measured // 4, measured])
-    gigabytes = _line(sizes, memory, weights) / 1e3
-    print(f"memory of the parent: {memory[0]:.0f} MB, {memory[1]:.0f} MB, foretold {gigabytes:,.0f} GB")
+    shared = bounds(large, costs)
+    print("; ".join(f"{name} {seconds:,.0f} s" for name, seconds in shared.items()))
+    larger = [measured, 4 * measured]
+    memory = parent_memory(larger)
+    gigabytes = _line([_weights(targets.shape(count)) for count in larger], memory, weights) / 1e3
+    print(f"memory of the parent: {memory[0]:.0f} MB, {memory[1]:.0f} MB, foretold {gigabytes:,.1f} GB")
     figures = {
         "weights": weights,
         "measured_on": sizes,
@@ -107,6 +112,7 @@ def predict(
         "costs": asdict(costs),
         "phases": [asdict(phase) for phase in phases],
         "runs": [asdict(run) for run in (*runs, last)],
+        "bounds": shared,
         "parent_mb": memory,
         "parent_gb": gigabytes,
     }
@@ -217,6 +223,17 @@ def simulate(phases: Sequence[Phase], machines: int, cores: int, costs: Costs) -
         now = _phase_end(phase.pieces, now + phase.alone, machines * cores, costs)
     work = sum(piece.seconds for phase in phases for piece in phase.pieces)
     return Simulated(machines, now, sum(phase.alone for phase in phases), work)
+
+
+def bounds(phases: Sequence[Phase], costs: Costs) -> dict[str, float]:
+    """Return the seconds of everything that there is one of."""
+    pieces = [piece for phase in phases for piece in phase.pieces]
+    return {
+        "the parent": sum(phase.alone for phase in phases) + sum(piece.parent for piece in pieces),
+        "the scheduler": costs.task * len(pieces),
+        "the link out": sum(piece.sent for piece in pieces) / costs.link,
+        "the link back": sum(piece.received for piece in pieces) / costs.link,
+    }
 
 
 def saturation(phases: Sequence[Phase], cores: int, costs: Costs) -> Simulated:

@@ -298,6 +298,13 @@ def test_more_machines_help_up_to_saturation():
     assert times[0] > times[1] >= times[2] > 0.9 * times[1]
 
 
+def test_what_there_is_one_of_bounds_every_makespan():
+    phases = [Phase("one", 2.0, [Piece(10, 100, 50, 0.25)] * 8)]
+    parts = cluster.bounds(phases, COSTS)
+    assert list(parts.values()) == pytest.approx([4, 4, 8, 4])
+    assert cluster.simulate(phases, 1000, 1, COSTS).makespan >= max(parts.values())
+
+
 def test_a_larger_network_has_as_many_more_pieces():
     small, large = (
         [Phase("one", 1.0, [Piece(1, 1, 1, 1)])],
