@@ -11,8 +11,8 @@ scheduler and a worker on loopback say what a task costs there (--task otherwise
 that gives out work grows.
 
 Assumed: the large network has as many more layers of the larger measured network's sizes, so as many more pieces.
-What the parent does alone, and its memory, lie on a straight line through both sizes. Phases follow each other, and in
-each the parent does its own part first. For every piece the parent's core pickles it and reads its result, the
+What the parent does alone, and its memory, lie on a straight line through both sizes. Phases follow each other, and
+in each the parent does its own part first. For every piece the parent's core pickles it and reads its result, the
 scheduler takes its time, the bytes pass one link in either direction, and the first core that is free takes the
 piece, in their order. Machines are equally fast, none fails, and all are there from the start.
 
