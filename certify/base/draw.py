@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from certify.base import philox
+from certify.base import philox, philox_arrays
 from certify.base.law import BaseNetwork, Precision, Quantization, key_of, quantize
 from certify.base.mask import Mask
 from certify.network.matrix import Int64Array, Matrix
@@ -54,8 +54,8 @@ def kept_weights(base: BaseNetwork, matrix: int, mask: Mask, groups: int = 1) ->
     """Return what the mask leaves of one matrix, whose rows are those of so many groups; only that is generated."""
     precision = base.precisions[matrix // 2]
     group, rows = np.divmod(mask.rows(), max(1, mask.shape[0] // groups))
-    values = random_weights(base.seed, matrix, precision, base.quantization, rows, mask.columns, group)
-    return Matrix(mask.shape, mask.start, mask.columns, values)
+    drawn = philox_arrays.draw(key_of(base.seed), matrix, precision.drawn, group, rows, mask.columns)
+    return Matrix(mask.shape, mask.start, mask.columns, quantize(drawn, precision, base.quantization))
 
 
 def kept_digest(kept: Iterable[Matrix]) -> str:

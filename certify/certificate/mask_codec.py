@@ -12,6 +12,8 @@ per row, to find where the next one starts.
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -107,27 +109,28 @@ def _find_heads(numbers: Int64Array, rows: int, columns: int, place: str) -> Int
     """int64[rows]: where among the numbers each row's count stands; the rows fill the numbers exactly."""
     if rows > len(numbers):
         raise InvalidCertificateError(f"expected {rows} rows, found {len(numbers)} numbers in all", place)
-    heads = np.empty(rows, dtype=np.int64)
+    # A view gives Python integers one by one, sooner than the array does.
+    heads, view, length = [], numbers.data, len(numbers)
     position = 0
     for row in range(rows):
-        if position == len(numbers):
+        if position == length:
             raise InvalidCertificateError(f"expected {rows} rows, found {row}", place)
-        count = int(numbers[position])
-        _check_count(count, columns, len(numbers) - position - 1, f"row {row}", place)
-        heads[row] = position
+        count = view[position]
+        if count > columns or count >= length - position:
+            _refuse_count(count, columns, length - position - 1, f"row {row}", place)
+        heads.append(position)
         position += 1 + count
-    if position < len(numbers):
-        problem = f"expected the end after {rows} rows, found {len(numbers) - position} more numbers"
+    if position < length:
+        problem = f"expected the end after {rows} rows, found {length - position} more numbers"
         raise InvalidCertificateError(problem, place)
-    return heads
+    return np.array(heads, dtype=np.int64)
 
 
-def _check_count(count: int, columns: int, numbers_left: int, row: str, place: str) -> None:
+def _refuse_count(count: int, columns: int, numbers_left: int, row: str, place: str) -> NoReturn:
     if count > columns:
         problem = f"expected at most {columns} kept columns in {row}, found {count}"
         raise InvalidCertificateError(problem, place)
-    if count > numbers_left:
-        raise InvalidCertificateError(f"expected {count} gaps in {row}, found {numbers_left}", place)
+    raise InvalidCertificateError(f"expected {count} gaps in {row}, found {numbers_left}", place)
 
 
 def _check_gaps(gaps: Int64Array, start: Int64Array, columns: int, place: str) -> None:

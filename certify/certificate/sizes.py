@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from certify.base.mask import Mask
 from certify.network.model import Network
 
+_DIGITS = 128
+
 
 @dataclass(frozen=True)
 class Sizes:
@@ -45,7 +47,40 @@ def lower_bound(target: Network) -> int:
     |S_δ| = 2^(k+1) + 1; so p ≥ Σ d_in·d_out·log2(2^(k+1) + 1), rounded up. It counts weights, not biases, and of a
     convolution those of its kernels, which two different kernels make different, however many positions they serve.
     """
-    targets: int = math.prod(
-        (2 ** (layer.precision_bits + 1) + 1) ** math.prod(layer.weights.shape) for layer in target.linear
+    return rounded_up_logarithm(
+        [(2 ** (layer.precision_bits + 1) + 1, math.prod(layer.weights.shape)) for layer in target.linear]
     )
-    return (targets - 1).bit_length()
+
+
+def rounded_up_logarithm(powers: Sequence[tuple[int, int]]) -> int:
+    """Return log2 of the product of all base^exponent, odd bases above 1, rounded up.
+
+    Exact without the product, which has about as many bits as there are weights times k: it is held between two
+    numbers of a few digits, of more where these do not agree on its length. A product of odd numbers is no power of
+    two unless it is 1, so its length in bits is its logarithm rounded up.
+    """
+    if not any(exponent for _, exponent in powers):
+        return 0
+    digits = _DIGITS
+    while True:
+        low, high = (_length(powers, digits, up=up) for up in (False, True))
+        if low == high:
+            return low
+        digits *= 2
+
+
+def _length(powers: Sequence[tuple[int, int]], digits: int, *, up: bool) -> int:
+    """Return how many bits the product has when every number met is cut to so many, and rounded up or down."""
+    product = (1, 0)
+    for base, exponent in powers:
+        power = (1, 0)
+        for bit in f"{exponent:b}":
+            power = _cut(power[0] * power[0] * base ** int(bit), 2 * power[1], digits, up=up)
+        product = _cut(product[0] * power[0], product[1] + power[1], digits, up=up)
+    return product[0].bit_length() + product[1]
+
+
+def _cut(number: int, shift: int, digits: int, *, up: bool) -> tuple[int, int]:
+    """Return a number of at most so many bits, or one more, and a shift, not above number · 2^shift or not below."""
+    more = max(number.bit_length() - digits, 0)
+    return (-(-number >> more) if up else number >> more), shift + more

@@ -20,7 +20,7 @@ PrecisionBits: TypeAlias = int | tuple[int, ...]
 
 _BITS = click.IntRange(0, MAX_PRECISION_BITS)
 _MAX_KEPT = 1 << 10
-_OBJECTIVES = ("sparsest", "width", "first")
+OBJECTIVES = ("sparsest", "width", "first")
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def drawing_options(function: _Function) -> _Function:
         ),
         click.option(
             "--objective",
-            type=click.Choice(_OBJECTIVES),
+            type=click.Choice(OBJECTIVES),
             help="What there should be little of: kept edges (sparsest, the default), hidden units, or search.",
         ),
         click.option("--kept-per-weight", type=click.IntRange(1, _MAX_KEPT), help="At most so many edges a weight."),

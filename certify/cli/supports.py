@@ -9,6 +9,7 @@ import click
 
 from certify.base.law import GENERATOR, MAX_PRECISION_BITS, QUANTIZATIONS
 from certify.certificate.form import CONSTRUCTION, EQUIVALENCE, EXACT_TICKET
+from certify.cli.drawing import OBJECTIVES
 from certify.cli.output import Output, output_options
 from certify.cli.streams import write
 from certify.network import tflite
@@ -54,6 +55,7 @@ def _supported() -> dict[str, Any]:
         "target precision": [f"0 to {MAX_TARGET_BITS} bits"],
         "base network": [GENERATOR, f"0 to {MAX_PRECISION_BITS} bits", f"quantization {', '.join(QUANTIZATIONS)}"],
         "constructions": [CONSTRUCTION],
+        "objectives": list(OBJECTIVES),
         "relations": list(get_args(RelationName)),
         "claimed tickets": ["a base network and masks", "a network in certify.network/1, or arrays and a layout"],
         "arrays": ["npz", "safetensors", "a folder of .npy", "PyTorch state dicts (.pt, .pth), read without torch"],

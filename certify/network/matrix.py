@@ -7,6 +7,7 @@ that happens to be 0, which is not the same as one that pruning removed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,9 +62,24 @@ class Matrix:
         span = slice(int(self.start[index]), int(self.start[index + 1]))
         return self.columns[span].tolist(), self.values[span].tolist()
 
-    def to_dense(self) -> Int64Array:
-        """Return int64[rows, columns]."""
-        dense = np.zeros(self.shape, dtype=np.int64)
+    def rows(self, first: int, last: int) -> Matrix:
+        """Return rows first to last, the last not included."""
+        begin, end = int(self.start[first]), int(self.start[last])
+        start = self.start[first : last + 1] - begin
+        return Matrix((last - first, self.shape[1]), start, self.columns[begin:end], self.values[begin:end])
+
+    def only(self, chosen: NDArray[np.bool_]) -> Matrix:
+        """Return the matrix of the chosen entries, bool[entries]."""
+        start = np.concatenate([[0], np.cumsum(chosen)]).astype(np.int64)[self.start]
+        return Matrix(self.shape, start, self.columns[chosen], self.values[chosen])
+
+    def empty(self) -> Matrix:
+        """Return a matrix of the same shape without an entry."""
+        return self.only(np.zeros(self.entries, dtype=np.bool_))
+
+    def to_dense(self, kind: Any = np.int64) -> NDArray[Any]:
+        """Return [rows, columns] of the dtype `kind`."""
+        dense = np.zeros(self.shape, dtype=kind)
         dense[self.row_of_entry(), self.columns] = self.values
         return dense
 

@@ -14,18 +14,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 
 from certify.network.compare import common_scale
 from certify.network.model import Linear, Network
 from certify.network.steps import RequantizeQ31, RoundSignificant
 from certify.proof.formulas import step_terms
 from certify.proof.structure import UNFED, Pair
+from certify.work import Task
 from solvers.smt import session
-from solvers.smt.session import Outcome
+from solvers.smt.arena import Arena
+from solvers.smt.session import Answer, Outcome
 from solvers.smt.terms import Z3
 from solvers.smt.vocabulary import Formula, Term, Vocabulary
 
 NEURONS_PER_LAYER = 10
+SECONDS_AN_EDGE = 6e-6
 NETWORK_MAX_EDGES = 2_000
 NETWORK_MAX_RELUS = 32
 NETWORK_RLIMIT = 3_000_000
@@ -54,6 +59,39 @@ def sampled(pairs: Sequence[Pair]) -> list[tuple[Pair, int]]:
     return [(pair, output) for pair in pairs for output in sample(pair.target.outputs)]
 
 
+def tasks(pairs: Sequence[Pair], rlimit: int) -> list[Task[tuple[Outcome, ...]]]:
+    """Return independent pieces of work that ask about all sampled neurons, an outcome for each in their order."""
+    found: list[Task[tuple[Outcome, ...]]] = []
+    for pair in pairs:
+        for _, same in groupby(sample(pair.target.outputs), key=partial(_group_of, pair)):
+            outputs = tuple(same)
+            found.append(_task(pair.only(outputs), outputs, rlimit))
+    return found
+
+
+def _task(pair: Pair, outputs: Sequence[int], rlimit: int) -> Task[tuple[Outcome, ...]]:
+    edges = pair.target.weights.entries + pair.output.weights.entries + 2 * pair.taps * pair.target.channels
+    call = partial(check_neurons, pair, outputs, rlimit)
+    return Task(neuron_name(pair, *outputs), call, edges * SECONDS_AN_EDGE)
+
+
+def neuron_name(pair: Pair, *outputs: int) -> str:
+    """Return the name of neurons of one pair."""
+    return f"pair {pair.index}, neuron{'s' if len(outputs) > 1 else ''} {', '.join(map(str, outputs))}"
+
+
+def check_neurons(pair: Pair, outputs: Sequence[int], rlimit: int) -> tuple[Outcome, ...]:
+    """Ask z3 for an input on which any of some neurons of one group differs, and one by one where it finds any."""
+    with Arena() as words:
+        neurons = _Neurons(words, pair, _group_of(pair, outputs[0]))
+        differences = [neurons.difference(output) for output in outputs]
+        bounds = words.all_of(neurons.bounds)
+        refuted = session.refute_all([bounds], differences, rlimit, words, simple=True).complete
+    if refuted:
+        return (Outcome(Answer.UNSAT),) * len(outputs)
+    return tuple(check_neuron(pair, output, rlimit) for output in outputs)
+
+
 def check_neuron(pair: Pair, output: int, rlimit: int) -> Outcome:
     """Ask z3 for an input on which one neuron's accumulators differ."""
     return session.check(neuron_formulas(Z3, pair, output), rlimit)
@@ -74,18 +112,39 @@ def neuron_formulas(words: Vocabulary, pair: Pair, output: int) -> list[Formula]
 
     p and q are free in their ranges, which allows more than x's ReLUs do; a formula refuted so holds for them too.
     """
-    group = output * pair.groups // pair.target.outputs
-    taps: list[list[_Input]] = []
-    bounds: list[Formula] = []
-    for tap in range(pair.taps):
-        inputs, within = _variables(words, pair, group, tap)
-        taps.append(inputs)
-        bounds += within
-    read = [words.times(1 << pair.weight_bits, value.x) for inputs in taps for value in inputs]
-    read += [words.times(1 << pair.scale_bits, words.constant(value)) for value in pair.target.constants]
-    bias = words.times(1 << pair.scale_bits, words.constant(pair.target.bias[output]))
-    target = words.total([_row(words, pair.target, output, read.__getitem__), bias])
-    return [*bounds, words.differ(_row(words, pair.output, output, _Carried(words, pair, group, taps).term), target)]
+    neurons = _Neurons(words, pair, _group_of(pair, output))
+    return [*neurons.bounds, neurons.difference(output)]
+
+
+def _group_of(pair: Pair, output: int) -> int:
+    return output * pair.groups // pair.target.outputs
+
+
+class _Neurons:
+    """The neurons of one group: what all of them read, made once.
+
+    Attributes:
+        bounds: the ranges of the inputs' halves.
+    """
+
+    def __init__(self, words: Vocabulary, pair: Pair, group: int) -> None:
+        self.words, self.pair = words, pair
+        self.bounds: list[Formula] = []
+        taps: list[list[_Input]] = []
+        for tap in range(pair.taps):
+            inputs, within = _variables(words, pair, group, tap)
+            taps.append(inputs)
+            self.bounds += within
+        self._read = [words.times(1 << pair.weight_bits, value.x) for inputs in taps for value in inputs]
+        self._read += [words.times(1 << pair.scale_bits, words.constant(value)) for value in pair.target.constants]
+        self._carried = _Carried(words, pair, group, taps)
+
+    def difference(self, output: int) -> Formula:
+        """Return that one neuron's accumulators differ."""
+        words, pair = self.words, self.pair
+        bias = words.times(1 << pair.scale_bits, words.constant(pair.target.bias[output]))
+        target = words.total([_row(words, pair.target, output, self._read.__getitem__), bias])
+        return words.differ(_row(words, pair.output, output, self._carried.term), target)
 
 
 def _variables(words: Vocabulary, pair: Pair, group: int, tap: int) -> tuple[list[_Input], list[Formula]]:

@@ -202,9 +202,10 @@ def search_difference(
     """Look for a point of the target's box on which the relation fails: on some thousand points, briefly on fewer."""
     box, multiplications = target.input, max(1, _multiplications(target, other))
     sampled = min(SAMPLED_POINTS, SEARCH_WORK // multiplications)
-    points = 0 if briefly else min(SEARCH_POINTS, SEARCH_WORK // multiplications)
+    points = min(SEARCH_POINTS, SEARCH_WORK // multiplications)
     try:
-        if not _compiles(target, other):
+        if briefly or not _compiles(target, other):
+            # A brief search would be over before compiled code is loaded.
             looked = search_blocks(Both.of(target, other, relation, floats=True), box, SEARCH_SEED, briefly=briefly)
             return Search(looked.point, looked.largest, looked.points)
         programs = _programs(target, other)

@@ -67,49 +67,37 @@ def lemma_formula(words: Vocabulary, u: int, which: int | str = "") -> Formula:
     return words.differ(words.relu(words.times(u, words.variable(f"x{which}"))), words.times(abs(u), half))
 
 
-class Products:
-    """The terms v·(|u|·p) and 2^r·(w·p) over one variable, each made once."""
+class _Edges(dict[tuple[int, int], Term]):
+    """The terms v·(|u|·p) by v and u, each made once: an edge on what a unit carries, by the lemma of condition 2."""
 
     def __init__(self, words: Vocabulary, variable: Term) -> None:
+        super().__init__()
         self.words, self.variable = words, variable
         self._units: dict[int, Term] = {}
-        self._edges: dict[tuple[int, int], Term] = {}
-        self._weights: dict[tuple[int, int], Term] = {}
 
-    def unit(self, u: int) -> Term:
-        """Return |u|·p: what a hidden unit of weight u carries on its half, by the lemma of condition 2."""
+    def __missing__(self, edge: tuple[int, int]) -> Term:
+        v, u = edge
         if u not in self._units:
             self._units[u] = self.words.times(abs(u), self.variable)
-        return self._units[u]
-
-    def edge(self, v: int, u: int) -> Term:
-        """Return v·(|u|·p)."""
-        if (v, u) not in self._edges:
-            self._edges[v, u] = self.words.times(v, self.unit(u))
-        return self._edges[v, u]
-
-    def weight(self, weight: int, weight_bits: int) -> Term:
-        """Return 2^weight_bits·(weight·p)."""
-        key = weight, weight_bits
-        if key not in self._weights:
-            self._weights[key] = self.words.times(1 << weight_bits, self.words.times(weight, self.variable))
-        return self._weights[key]
+        self[edge] = made = self.words.times(v, self._units[u])
+        return made
 
 
-def half_variable(listed: WeightObligations, index: int) -> str:
-    """Return the name of the variable of one weight obligation: p for inputs ≥ 0, q for inputs ≤ 0."""
-    return "q" if listed.half[index] == NEGATIVE else "p"
+def half_variable(half: int) -> str:
+    """Return the name of the variable of weight obligations: p for inputs ≥ 0, q for inputs ≤ 0."""
+    return "q" if half == NEGATIVE else "p"
 
 
-def weight_formula(listed: WeightObligations, index: int, weight_bits: int, products: Products) -> Formula:
-    """Return the negation of one weight obligation: left ≠ right (condition 3)."""
-    words = products.words
-    edges = slice(int(listed.start[index]), int(listed.start[index + 1]))
-    kept = zip(listed.v[edges].tolist(), listed.u[edges].tolist(), strict=True)
-    left = words.total([products.edge(v, u) for v, u in kept])
-    weight = int(listed.weight[index])
-    signed = -weight if listed.half[index] == NEGATIVE else weight
-    return words.differ(left, products.weight(signed, weight_bits))
+def weight_formulas(words: Vocabulary, listed: WeightObligations, weight_bits: int, variable: Term) -> list[Formula]:
+    """Return the negations of weight obligations, all of one half: left ≠ right, on its variable (condition 3)."""
+    made, kept = _Edges(words, variable), zip(listed.v.tolist(), listed.u.tolist(), strict=True)
+    lefts = words.totals([made[edge] for edge in kept], listed.start.tolist())
+    sign = -1 if NEGATIVE in listed.half[:1] else 1
+    weights = [sign * weight for weight in listed.weight.tolist()]
+    right = {
+        weight: words.times(1 << weight_bits, words.times(weight, variable)) for weight in dict.fromkeys(weights)
+    }
+    return words.differences(lefts, [right[weight] for weight in weights])
 
 
 def bias_formula(words: Vocabulary, item: PairObligations, output: int) -> Formula:

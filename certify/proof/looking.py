@@ -21,7 +21,8 @@ from certify.network.batch import EXACT_WORD, Batch, TooWideError
 from certify.network.bounds import graph_reach
 from certify.network.compare import common_scale
 from certify.network.matrix import Int64Array
-from certify.network.model import INPUT, Box, Linear, Network
+from certify.network.model import INPUT, Box, Dense, Linear, Network
+from certify.network.operators.dense.model import SPARSE_FLOAT
 from certify.proof.claim import Relation
 from solvers.grid.box import box_of
 from solvers.grid.search import sample, splitmix64, uniform
@@ -140,11 +141,18 @@ def _sizes(network: Network) -> tuple[int, int]:
     cost = 0
     for index, layer in enumerate(network.layers):
         elements = math.prod(shapes[index])
-        products = layer.taps * layer.channels * elements if isinstance(layer, Linear) else 0
+        products = _products(layer, elements) if isinstance(layer, Linear) else 0
         if not isinstance(layer, Linear):
             products = layer.multiplications([shapes[source] for source in network.sources(index)])
         cost += products + STEP_COST * elements * (1 + len(layer.steps))
     return max(map(math.prod, shapes.values())), cost
+
+
+def _products(layer: Linear, elements: int) -> int:
+    """Return how many products of a matrix product a linear layer costs."""
+    if isinstance(layer, Dense) and layer.is_sparse(np.float64):
+        return SPARSE_FLOAT * layer.weights.entries
+    return layer.taps * layer.channels * elements
 
 
 def _point(row: Int64Array) -> tuple[int, ...]:
@@ -185,7 +193,7 @@ def search_blocks(both: Both, box: Box, seed: int, *, briefly: bool = False) -> 
     How many there are follows from what a point costs. A last quarter are neighbours of the point with the largest
     difference, where there are enough for that to be worth a block of their own.
     """
-    budget = max(LEAST_POINTS, min(SEARCH_POINTS, SEARCH_PRODUCTS // both.cost) // (4 if briefly else 1))
+    budget = max(LEAST_POINTS, min(SEARCH_POINTS, SEARCH_PRODUCTS // both.cost) // (2 if briefly else 1))
     first, last = (budget, 0) if budget <= FEW_POINTS else (budget - budget // 4, budget // 4)
     seen = Look(None, 0, 0)
     for points in _in_blocks(_candidates(box, first, seed), both.block):

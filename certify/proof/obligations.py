@@ -94,6 +94,23 @@ class WeightObligations:
             self.taps,
         )
 
+    def take(self, indices: Int64Array) -> WeightObligations:
+        """Return the obligations with these indices, int64[n], in their order."""
+        lengths = np.diff(self.start)[indices]
+        start = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        edges = np.arange(start[-1]) + np.repeat(self.start[indices] - start[:-1], lengths)
+        return WeightObligations(
+            self.output[indices],
+            self.input[indices],
+            self.half[indices],
+            self.weight[indices],
+            start,
+            self.u[edges],
+            self.v[edges],
+            self.ranges,
+            self.taps,
+        )
+
     def range_of(self, index: int) -> Range:
         """Return the range of obligation `index`'s variable."""
         return self.ranges[int(self.half[index])][int(self.input[index])]

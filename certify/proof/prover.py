@@ -14,9 +14,9 @@ point that differs in plain Python integers makes `refuted`.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 from certify.errors import DisagreementError
 from certify.monitor import Monitor
@@ -30,12 +30,13 @@ from certify.proof.portfolio import Decision, decide
 from certify.proof.questions import Question
 from certify.proof.refutation import SECONDS_AN_OBLIGATION, Unproved, tasks
 from certify.proof.structure import NotApplicableError, Pair, pair_up
-from certify.work import ALONE, Crew, do
+from certify.work import ALONE, Crew, Task, do
 from solvers.smt import session
 from solvers.smt.session import Answer, Outcome
 
 Strategy: TypeAlias = Literal["decomposition", "sweep", "merging", "congruence"]
 
+_Result = TypeVar("_Result")
 _NAMED = 3
 
 
@@ -184,7 +185,7 @@ def _prove_by_decomposition(
     Raises:
         DisagreementError: something finds a difference.
     """
-    composed = _compose(target, ticket, decomposition, budget, monitor)
+    composed = _compose(target, ticket, decomposition, budget, crew, monitor)
     swept, point = _look(target, ticket, budget, crew, monitor)
     if point is not None:
         raise DisagreementError(f"the decomposition proves what {replay(target, ticket, point).input} refutes")
@@ -224,17 +225,24 @@ def _decompose(target: Network, ticket: Network, budget: Budget, crew: Crew, mon
 
 def _refute(listed: Sequence[PairObligations], budget: Budget, crew: Crew, monitor: Monitor) -> list[Unproved]:
     work = [task for item in listed for task in tasks(item, budget.rlimit)]
-    unproved: list[Unproved] = []
-    done = 0
     with monitor.phase("refutation", len(work)):
-        for left in crew.run(do, work):
-            unproved += left
-            done += 1
-            monitor.reach(done)
+        return [unproved for left in _done(work, crew, monitor) for unproved in left]
+
+
+def _done(work: Sequence[Task[_Result]], crew: Crew, monitor: Monitor) -> Iterator[_Result]:
+    """Yield the results of all pieces of work, in their order.
+
+    Raises:
+        DisagreementError: fewer or more came back than were given out.
+    """
+    done = 0
+    for found in crew.run(do, work):
+        done += 1
+        yield found
+        monitor.reach(done)
     if done != len(work):
         # A result that got lost on its way must never pass for one without anything left.
         raise DisagreementError(f"{len(work)} pieces of work were given out, {done} came back")
-    return unproved
 
 
 def _explain(unproved: Sequence[Unproved]) -> str:
@@ -246,26 +254,30 @@ def _explain(unproved: Sequence[Unproved]) -> str:
 
 
 def _compose(
-    target: Network, ticket: Network, decomposition: _Decomposition, budget: Budget, monitor: Monitor
+    target: Network,
+    ticket: Network,
+    decomposition: _Decomposition,
+    budget: Budget,
+    crew: Crew,
+    monitor: Monitor,
 ) -> Composition:
     """Ask over neurons and networks what the decomposition has proved already.
 
     Raises:
         DisagreementError: z3 finds inputs on which they differ.
     """
-    asked = composition.sampled(decomposition.pairs)
-    exhausted = 0
-    with monitor.phase("composition", len(asked) + 1):
-        for done, (pair, output) in enumerate(asked):
-            outcome = composition.check_neuron(pair, output, budget.rlimit)
-            _check_not_satisfied(outcome, f"pair {pair.index}, neuron {output}")
-            exhausted += outcome.answer is Answer.UNKNOWN
-            monitor.reach(done + 1)
+    work, pairs = composition.tasks(decomposition.pairs, budget.rlimit), decomposition.pairs
+    names = [composition.neuron_name(pair, output) for pair, output in composition.sampled(pairs)]
+    with monitor.phase("composition", len(work) + 1):
+        outcomes = [outcome for found in _done(work, crew, monitor) for outcome in found]
+        for name, outcome in zip(names, outcomes, strict=True):
+            _check_not_satisfied(outcome, name)
+        exhausted = sum(outcome.answer is Answer.UNKNOWN for outcome in outcomes)
         if not composition.is_small(target, ticket):
-            return Composition(len(asked), exhausted)
-        outcome = composition.check_network(target, ticket, decomposition.pairs)
+            return Composition(len(names), exhausted)
+        outcome = composition.check_network(target, ticket, pairs)
         _check_not_satisfied(outcome, "the whole network")
-        return Composition(len(asked), exhausted, outcome.answer)
+        return Composition(len(names), exhausted, outcome.answer)
 
 
 def _check_not_satisfied(outcome: Outcome, what: str) -> None:

@@ -14,7 +14,6 @@ from typing import TypeAlias
 
 from certify.network.model import Network
 from certify.proof import composition, formulas
-from certify.proof.formulas import Products
 from certify.proof.obligations import KINDS, PairObligations, QuestionKind, StepsObligation, WeightObligations
 from certify.proof.refutation import (
     SPLIT,
@@ -113,11 +112,10 @@ def _lemma(words: Vocabulary, u: int, low: int, high: int) -> list[Formula]:
 
 
 def _weight(words: Vocabulary, item: PairObligations, index: int) -> list[Formula]:
-    listed = item.weights
-    products = Products(words, words.variable(formulas.half_variable(listed, index)))
-    low, high = listed.range_of(index)
-    formula = formulas.weight_formula(listed, index, item.pair.weight_bits, products)
-    return [words.within(products.variable, low, high), formula]
+    listed = item.weights.part(index, index + 1)
+    variable = words.variable(formulas.half_variable(listed.half[0]))
+    within = words.within(variable, *listed.range_of(0))
+    return [within, *formulas.weight_formulas(words, listed, item.pair.weight_bits, variable)]
 
 
 def _bias(words: Vocabulary, item: PairObligations, output: int) -> list[Formula]:

@@ -1,29 +1,30 @@
 """Putting the obligations before z3, and hearing its answers.
 
-Many at a time: z3 refutes the disjunction of all that have one range, or of several with variables of their own. Two
-obligations share a place in it only when edges, right side, half and range are the same, and only within one call.
-`formulas` has what each of them says.
+Many at a time: z3 refutes their disjunction, in which every range has a variable of its own. Two obligations share a
+place in it only when they say the same (`sharing`). `formulas` has what each of them says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from certify.proof import formulas
-from certify.proof.formulas import Products, half_variable, weight_formula
+from certify.proof.formulas import half_variable, weight_formulas
 from certify.proof.obligations import NEGATIVE, PairObligations, Range, StepsObligation, WeightObligations
-from certify.proof.structure import Pair
+from certify.proof.sharing import distinct, runs
 from certify.work import Task
 from solvers.smt import session
+from solvers.smt.arena import Arena
 from solvers.smt.session import Answer
 from solvers.smt.terms import Z3
 from solvers.smt.vocabulary import Formula
 
-PART = 1 << 16
-BOXES = 16
-SECONDS_AN_OBLIGATION = 2e-5
+PART = 1 << 14
+BOXES = 64
+SECONDS_AN_OBLIGATION = 6e-6
+SECONDS_A_LEMMA = 7e-5
 
 
 @dataclass(frozen=True)
@@ -45,30 +46,47 @@ def tasks(item: PairObligations, rlimit: int) -> list[Task[tuple[Unproved, ...]]
     Each can be called anywhere, in any order, and returns the obligations that z3 did not refute; only when all
     return none is the pair proved.
     """
-    size = len(item.weights)
-    parts = [item.weights.part(first, min(first + PART, size)) for first in range(0, size, PART)]
-    return [_task_of_all_but_weights(item, rlimit), *(_task_of_weights(item.pair, part, rlimit) for part in parts)]
+    return [_task_of_others(item, rlimit), *_tasks_of_lemmas(item, rlimit), *_tasks_of_weights(item, rlimit)]
 
 
-def _task_of_all_but_weights(item: PairObligations, rlimit: int) -> Task[tuple[Unproved, ...]]:
-    call = partial(_refute_all_but_weights, replace(item, weights=item.weights.part(0, 0)), rlimit)
-    asked = len(item.boxes) + len(item.lemmas) + item.pair.target.outputs + len(item.steps)
-    return Task(f"pair {item.pair.index}: all but its weights", call, asked * SECONDS_AN_OBLIGATION)
+def _task_of_others(item: PairObligations, rlimit: int) -> Task[tuple[Unproved, ...]]:
+    call = partial(_refute_others, _without_kernels(item), rlimit)
+    asked = len(item.boxes) + item.pair.target.outputs + len(item.steps)
+    return Task(f"pair {item.pair.index}: ranges, biases and steps", call, asked * SECONDS_AN_OBLIGATION)
 
 
-def _task_of_weights(pair: Pair, part: WeightObligations, rlimit: int) -> Task[tuple[Unproved, ...]]:
-    call = partial(_refute_weights, pair.index, pair.weight_bits, part, rlimit)
-    first, last = weight_name(part, 0), weight_name(part, len(part) - 1)
-    return Task(f"pair {pair.index}: {first} to {last}", call, len(part) * SECONDS_AN_OBLIGATION)
+def _without_kernels(item: PairObligations) -> PairObligations:
+    """Return the same without what stands in its weight obligations, which is nearly all of it."""
+    return replace(item, pair=item.pair.without_kernels(), weights=item.weights.part(0, 0), lemmas=())
 
 
-def _refute_all_but_weights(item: PairObligations, rlimit: int) -> tuple[Unproved, ...]:
-    return (
-        *_check_ranges(item, rlimit),
-        *_refute_lemmas(item, rlimit),
-        *_refute_biases(item, rlimit),
-        *_refute_steps(item, rlimit),
-    )
+def _tasks_of_lemmas(item: PairObligations, rlimit: int) -> Iterator[Task[tuple[Unproved, ...]]]:
+    weights: dict[Range, list[int]] = {box: [] for box in item.boxes}
+    for u, *box in item.lemmas:
+        weights[box[0], box[1]].append(u)
+    for first in range(0, len(item.boxes), BOXES):
+        boxes = item.boxes[first : first + BOXES]
+        call = partial(_refute_lemmas, item.pair.index, {box: weights[box] for box in boxes}, rlimit)
+        seconds = sum(len(weights[box]) + 1 for box in boxes) * SECONDS_A_LEMMA
+        yield Task(f"pair {item.pair.index}: {box_name(*boxes[0])} to {box_name(*boxes[-1])}", call, seconds)
+
+
+def _tasks_of_weights(item: PairObligations, rlimit: int) -> Iterator[Task[tuple[Unproved, ...]]]:
+    pair, shared = item.pair, distinct(item.weights)
+    for first in range(0, len(shared), PART):
+        part = shared.part(first, min(first + PART, len(shared)))
+        call = partial(_refute_weights, pair.index, pair.weight_bits, part, rlimit)
+        yield Task(f"pair {pair.index}: {_names(part)}", call, len(part) * SECONDS_AN_OBLIGATION)
+
+
+def _names(part: WeightObligations) -> str:
+    """Return in words which obligations these are."""
+    ends = dict.fromkeys(weight_name(part, place) for place in (0, len(part) - 1))
+    return f"{len(part)} different ones, {' to '.join(ends)}" if len(part) > 1 else " to ".join(ends)
+
+
+def _refute_others(item: PairObligations, rlimit: int) -> tuple[Unproved, ...]:
+    return (*_check_ranges(item, rlimit), *_refute_biases(item, rlimit), *_refute_steps(item, rlimit))
 
 
 def ranges(item: PairObligations) -> list[Range]:
@@ -80,8 +98,10 @@ def ranges(item: PairObligations) -> list[Range]:
 def _check_ranges(item: PairObligations, rlimit: int) -> Iterator[Unproved]:
     """Condition 4: z3 answers `sat` to every range alone, or to all at once, each of a variable of its own."""
     every = ranges(item)
-    together = [formulas.range_formula(Z3, low, high, index) for index, (low, high) in enumerate(every)]
-    if session.check(together, rlimit).answer is Answer.SAT and all(low <= high for low, high in every):
+    with Arena() as words:
+        together = [formulas.range_formula(words, low, high, index) for index, (low, high) in enumerate(every)]
+        answer = session.check(together, rlimit, words).answer
+    if answer is Answer.SAT and all(low <= high for low, high in every):
         return
     for low, high in every:
         outcome = session.check([formulas.range_formula(Z3, low, high)], rlimit)
@@ -89,55 +109,46 @@ def _check_ranges(item: PairObligations, rlimit: int) -> Iterator[Unproved]:
             yield Unproved(f"pair {item.pair.index}: {range_name(low, high)}", outcome.answer)
 
 
-def _refute_lemmas(item: PairObligations, rlimit: int) -> Iterator[Unproved]:
+def _refute_lemmas(index: int, weights: Mapping[Range, Sequence[int]], rlimit: int) -> tuple[Unproved, ...]:
     """Condition 2, one question for some boxes, each with variables of its own."""
-    weights: dict[Range, list[int]] = {box: [] for box in item.boxes}
-    for u, *box in item.lemmas:
-        weights[box[0], box[1]].append(u)
-    for first in range(0, len(item.boxes), BOXES):
-        assumptions: list[Formula] = []
-        differences: list[Formula] = []
-        names: list[str] = []
-        for which, (low, high) in enumerate(item.boxes[first : first + BOXES]):
-            kept, where = weights[low, high], box_name(low, high)
-            assumptions += formulas.relu_assumptions(Z3, low, high, which)
-            differences.append(formulas.split_formula(Z3, low, high, which))
-            differences += [formulas.lemma_formula(Z3, u, which) for u in kept]
+    assumptions: list[Formula] = []
+    differences: list[Formula] = []
+    names: list[str] = []
+    with Arena() as words:
+        for which, ((low, high), kept) in enumerate(weights.items()):
+            where = box_name(low, high)
+            assumptions += formulas.relu_assumptions(words, low, high, which)
+            differences.append(formulas.split_formula(words, low, high, which))
+            differences += [formulas.lemma_formula(words, u, which) for u in kept]
             names += [f"{where} {SPLIT}", *(f"{where} {lemma_name(u)}" for u in kept)]
-        refutation = session.refute_all(assumptions, differences, rlimit)
-        yield from _report(refutation, f"pair {item.pair.index}:", names)
+        refutation = session.refute_all(assumptions, differences, rlimit, words, simple=True)
+    return tuple(_report(refutation, f"pair {index}:", names.__getitem__))
 
 
 def _refute_weights(index: int, weight_bits: int, listed: WeightObligations, rlimit: int) -> tuple[Unproved, ...]:
-    """Condition 3 for inputs, one question for each half and range, equal obligations once."""
-    groups: dict[tuple[int, Range], list[int]] = {}
-    for position in range(len(listed)):
-        groups.setdefault((int(listed.half[position]), listed.range_of(position)), []).append(position)
-    unproved: list[Unproved] = []
-    for (_, (low, high)), members in groups.items():
-        shared = _share(listed, members)
-        products = Products(Z3, Z3.variable(half_variable(listed, members[0])))
-        differences = [weight_formula(listed, same, weight_bits, products) for same in shared]
-        refutation = session.refute_all([Z3.within(products.variable, low, high)], differences, rlimit)
-        unproved += _report(refutation, f"pair {index}:", [weight_name(listed, same) for same in shared])
-    return tuple(unproved)
+    """Condition 3 for inputs, one question, each half and range with a variable of its own.
 
-
-def _share(listed: WeightObligations, members: Sequence[int]) -> list[int]:
-    """Return the first of each set of obligations, of one half and range, with the same right side and edges."""
-    shared: dict[tuple[int, bytes, bytes], int] = {}
-    for position in members:
-        edges = slice(int(listed.start[position]), int(listed.start[position + 1]))
-        key = (int(listed.weight[position]), listed.u[edges].tobytes(), listed.v[edges].tobytes())
-        shared.setdefault(key, position)
-    return list(shared.values())
+    Were one of these ranges empty, all of it would be refuted: condition 4 is that none is.
+    """
+    assumptions: list[Formula] = []
+    differences: list[Formula] = []
+    with Arena() as words:
+        for which, (first, last) in enumerate(runs(listed)):
+            same = listed.part(first, last)
+            variable = words.variable(f"{half_variable(same.half[0])}{which}")
+            assumptions.append(words.within(variable, *same.range_of(0)))
+            differences += weight_formulas(words, same, weight_bits, variable)
+        refutation = session.refute_all(assumptions, differences, rlimit, words, simple=True)
+    return tuple(_report(refutation, f"pair {index}:", partial(weight_name, listed)))
 
 
 def _refute_biases(item: PairObligations, rlimit: int) -> Iterator[Unproved]:
     """Condition 3 for constant lines."""
     outputs = range(item.pair.target.outputs)
-    refutation = session.refute_all([], [formulas.bias_formula(Z3, item, output) for output in outputs], rlimit)
-    yield from _report(refutation, f"pair {item.pair.index}:", [bias_name(output) for output in outputs])
+    with Arena() as words:
+        differences = [formulas.bias_formula(words, item, output) for output in outputs]
+        refutation = session.refute_all([], differences, rlimit, words)
+    yield from _report(refutation, f"pair {item.pair.index}:", bias_name)
 
 
 def _refute_steps(item: PairObligations, rlimit: int) -> Iterator[Unproved]:
@@ -150,14 +161,16 @@ def _refute_steps(item: PairObligations, rlimit: int) -> Iterator[Unproved]:
     for asked in (*alone, *([own] if own else [])):
         differences = [Z3.all_of(formulas.steps_formulas(Z3, steps)) for steps in asked]
         refutation = session.refute_all([], differences, rlimit)
-        yield from _report(refutation, f"pair {item.pair.index}:", [steps_name(item, steps) for steps in asked])
+        yield from _report(
+            refutation, f"pair {item.pair.index}:", [steps_name(item, steps) for steps in asked].__getitem__
+        )
 
 
-def _report(refutation: session.Refutation, where: str, names: Sequence[str]) -> Iterator[Unproved]:
+def _report(refutation: session.Refutation, where: str, name: Callable[[int], str]) -> Iterator[Unproved]:
     for index in refutation.satisfiable:
-        yield Unproved(f"{where} {names[index]}", "sat")
+        yield Unproved(f"{where} {name(index)}", "sat")
     for index in refutation.unknown:
-        yield Unproved(f"{where} {names[index]}", refutation.reason or "unknown")
+        yield Unproved(f"{where} {name(index)}", refutation.reason or "unknown")
 
 
 # What obligations are called.

@@ -15,7 +15,7 @@ When one of them fails, nothing is refuted: the decomposition does not apply, an
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -109,6 +109,30 @@ class Pair:
     def kept_units(self) -> Int64Array:
         """int64[entries]: the unit that each weight of `kept` is multiplied by."""
         return self.group_of(self.kept.row_of_entry()) * self.kept.shape[1] + self.kept.columns
+
+    def only(self, outputs: Sequence[int]) -> Pair:
+        """Return the pair with the weights of these outputs alone: for who asks about no other."""
+        target, output = (
+            layer.replaced(weights=layer.weights.only(np.isin(layer.weights.row_of_entry(), list(outputs))))
+            for layer in (self.target, self.output)
+        )
+        return replace(
+            self, target=target, output=output, hidden=self.hidden.replaced(weights=self.hidden.weights.empty())
+        )
+
+    def without_kernels(self) -> Pair:
+        """Return the pair without weights of anything but the target's constants, and without units."""
+        target = self.target
+        beside = target.weights.only(target.weights.columns >= self.taps * target.channels)
+        none = np.zeros(0, dtype=np.int64)
+        return replace(
+            self,
+            target=target.replaced(weights=beside),
+            hidden=self.hidden.replaced(weights=self.hidden.weights.empty()),
+            output=self.output.replaced(weights=self.output.weights.empty()),
+            unit_input=none,
+            unit_weight=none,
+        )
 
 
 @dataclass(frozen=True, eq=False)

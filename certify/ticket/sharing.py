@@ -12,7 +12,7 @@ their order, as far as a search over them goes, and gives back what none of its 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -27,8 +27,10 @@ from certify.ticket.taken import Taken
 from solvers.subset_sum import ANY, choose, solve
 
 WINDOW = 256
-FOR_EACH = 16
-"""Units in the window for each input that is still to come: about as many as one takes."""
+FOR_EACH = (4, 8, 16)
+"""Units in the window for each input that is still to come; about as many as one takes, which is not known before."""
+SMALL = 1 << 14
+"""Layers of at most so many weights are shared out with each of these, and the fewest units are taken."""
 
 Reach: TypeAlias = Callable[[int], None]
 
@@ -49,7 +51,12 @@ class _Window:
     group: int
     units: Int64Array
     second: Int64Array
-    following: int = 0
+    following: int
+
+    @staticmethod
+    def before_all(drawn: Drawn, group: int, rows: int) -> _Window:
+        """Return the window before any unit was looked at."""
+        return _Window(drawn, group, np.zeros(0, dtype=np.int64), np.zeros((rows, 0), dtype=np.int64), 0)
 
     def filled(self, size: int) -> _Window:
         """Return the window with at least so many units."""
@@ -92,36 +99,60 @@ def share_out(
     width = 1
     failures: list[Failure] = []
     for group in range(wanted.groups):
-        own = wanted.of_group(group)
-        used, missing = _share_group(own, drawn, group, goal, most, taken, reach)
-        width = max(width, used)
-        failures += missing
+        shares = _share_group(wanted.of_group(group), drawn, group, goal, most, reach)
+        for column, rows, units in shares.taken:
+            taken.add(column, rows, units)
+        width = max(width, shares.used)
+        failures += shares.failures
     return width, failures
 
 
-def _share_group(
-    wanted: Wanted, drawn: Drawn, group: int, goal: Goal, most: int, taken: Taken, reach: Reach
-) -> tuple[int, list[Failure]]:
-    rows, columns = wanted.targets.shape
-    window = _Window(drawn, group, np.zeros(0, dtype=np.int64), np.zeros((rows, 0), dtype=np.int64))
-    used = 0
+@dataclass(frozen=True)
+class _Shares:
+    """Who takes which units of a group.
+
+    Attributes:
+        used: how many units there are up to the last one that is taken.
+        taken: of each column, the rows, int64[n], and the units that they take, int64[n].
+        failures: what is missing.
+    """
+
+    used: int
+    taken: Sequence[tuple[int, Int64Array, Int64Array]]
+    failures: Sequence[Failure]
+
+
+def _share_group(wanted: Wanted, drawn: Drawn, group: int, goal: Goal, most: int, reach: Reach) -> _Shares:
+    """Return the shares with the fewest units; the first of those that are the same."""
+    tries = FOR_EACH if wanted.targets.size <= SMALL else FOR_EACH[-1:]
+    found: list[_Shares] = []
+    for each in tries:
+        window = _Window.before_all(drawn, group, len(wanted.targets))
+        told: Reach = reach if each == tries[-1] else lambda _: None
+        found.append(_share(wanted, window, each, goal, most, told))
+    return min(found, key=lambda shares: (len(shares.failures), shares.used))
+
+
+def _share(wanted: Wanted, window: _Window, for_each: int, goal: Goal, most: int, reach: Reach) -> _Shares:
+    used, columns = 0, wanted.targets.shape[1]
     failures: list[Failure] = []
+    taken: list[tuple[int, Int64Array, Int64Array]] = []
     for column in range(columns):
-        size = min(WINDOW, FOR_EACH * (columns - column))
+        size = min(WINDOW, for_each * (columns - column))
         while True:
             window = window.filled(size)
             block = _take(wanted, column, window, goal)
             if not block.failures or len(window.units) >= most:
                 break
-            size = min(most, 2 * len(window.units))
+            size = min(most, max(len(window.units) + FOR_EACH[0], 5 * len(window.units) // 4))
         failures += block.failures
         takers, places = np.nonzero(block.chosen)
-        taken.add(column, takers + wanted.first_row, window.units[places])
-        reach(rows)
         if len(takers):
+            taken.append((column, takers + wanted.first_row, window.units[places]))
             used = max(used, int(window.units[places].max()) + 1)
             window = window.without(places)
-    return used, failures
+        reach(len(wanted.targets))
+    return _Shares(used, taken, failures)
 
 
 def _take(wanted: Wanted, column: int, window: _Window, goal: Goal) -> Block:

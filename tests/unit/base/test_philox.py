@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certify.base import philox
+from certify.base import philox, philox_arrays
 
 LAST = 2**64 - 1
 words = st.integers(0, LAST)
@@ -18,10 +18,14 @@ coordinates = st.integers(0, 40) | st.integers(0, 2**63 - 1)
 
 
 def draw(key, matrix, bits, places):
-    """Weights at (row, column) or (row, column, group)."""
+    """Weights at (row, column) or (row, column, group): compiled, and on arrays, which hold them up to 30 bits."""
     places = [(*place, 0)[:3] for place in places]
     rows, columns, groups = (np.array(side, dtype=np.int64) for side in zip(*places, strict=True))
-    return philox.draw(np.array(key, dtype=np.uint64), matrix, bits, groups, rows, columns).tolist()
+    where = np.array(key, dtype=np.uint64), matrix, bits, groups, rows, columns
+    found = philox.draw(*where).tolist()
+    if bits <= 30:
+        assert philox_arrays.draw(*where).tolist() == found
+    return found
 
 
 def draw_naive(key, matrix, bits, places):
@@ -69,6 +73,17 @@ def test_known_answers_compiled(key, counter, expected):
     assert block(key, *counter) == expected
 
 
+def block_of_arrays(key, *counter):
+    """The last of several, so that others stand before it."""
+    counters = (np.array([5, 7, value], dtype=np.uint64) for value in counter)
+    return tuple(int(word[2]) for word in philox_arrays.block(np.array(key, dtype=np.uint64), *counters))
+
+
+@KNOWN
+def test_known_answers_on_arrays(key, counter, expected):
+    assert block_of_arrays(key, *counter) == expected
+
+
 def test_cpp26_ten_thousandth_value():
     # std::philox4x64 counts blocks from 0 and takes four words of each: value 10000 is word 3 of block 2499.
     assert block((20111115, 0), 2499, 0, 0, 0)[3] == 3409172418970261260
@@ -76,7 +91,7 @@ def test_cpp26_ten_thousandth_value():
 
 @given(keys, st.tuples(words, words, words, words))
 def test_blocks_are_the_oracles(key, counter):
-    assert block(key, *counter) == naive.philox4x64_10(key, counter)
+    assert block(key, *counter) == block_of_arrays(key, *counter) == naive.philox4x64_10(key, counter)
 
 
 @given(keys, st.tuples(st.integers(0, LAST - 1), words, words, words))
@@ -129,9 +144,28 @@ def test_a_weight_alone_is_the_weight_among_others(key, matrix, bits, places):
     assert [draw(key, matrix, bits, [place])[0] for place in places] == draw(key, matrix, bits, places)
 
 
-def test_nothing_is_drawn_for_no_coordinates():
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 9)), min_size=1, max_size=30), st.integers(1, 7))
+def test_arrays_that_are_cut_anywhere(places, at_once):
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(philox_arrays, "AT_ONCE", at_once)
+        assert draw((9, 8), 2, 12, places) == draw_naive((9, 8), 2, 12, places)
+
+
+@given(st.lists(words, min_size=1), st.integers(0, 30))
+def test_words_on_arrays_become_the_oracles_weights(values, bits):
+    found = philox_arrays._scaled(np.array(values, dtype=np.uint64), 2 ** (bits + 1) + 1)
+    assert (found - 2**bits).tolist() == [naive.weight_of_word(value, bits) for value in values]
+
+
+def test_arrays_do_not_hold_weights_of_more_than_30_bits():
+    with pytest.raises(AssertionError):
+        philox_arrays._scaled(np.zeros(1, dtype=np.uint64), 2**32 + 1)
+
+
+@pytest.mark.parametrize("by", [philox, philox_arrays])
+def test_nothing_is_drawn_for_no_coordinates(by):
     none = np.zeros(0, dtype=np.int64)
-    weights = philox.draw(np.zeros(2, dtype=np.uint64), 0, 4, none, none, none)
+    weights = by.draw(np.zeros(2, dtype=np.uint64), 0, 4, none, none, none)
     assert (weights.dtype, weights.shape) == (np.int64, (0,))
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from program import issued, target_bytes
 
 from certify.base.mask import from_bits
-from certify.certificate.sizes import Sizes, lower_bound, sizes
+from certify.certificate.sizes import Sizes, lower_bound, rounded_up_logarithm, sizes
 from certify.network.reader import read_network
 
 
@@ -43,6 +43,20 @@ def test_lower_bound(layers, bound):
     assert lower_bound(network(*layers)) == bound
     matrices = math.prod((2 ** (bits + 1) + 1) ** (outputs * inputs) for bits, outputs, inputs in layers)
     assert 2 ** (bound - 1) < matrices <= 2**bound
+
+
+@pytest.mark.parametrize("digits", [1, 2, 7, 128])
+@given(st.lists(st.tuples(st.integers(1, 61), st.integers(0, 300)), max_size=3))
+def test_the_bound_is_that_of_the_product_however_few_digits_it_begins_with(digits, layers):
+    powers = [(2**bits + 1, weights) for bits, weights in layers]
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr("certify.certificate.sizes._DIGITS", digits)
+        assert rounded_up_logarithm(powers) == (math.prod(base**weights for base, weights in powers) - 1).bit_length()
+
+
+def test_the_bound_of_a_network_whose_product_would_fill_the_memory():
+    """10^12 weights: 8 bits and a little each, log2(257) = 8.00562454919387… of them."""
+    assert rounded_up_logarithm([(257, 10**12)]) == 8_005_624_549_194
 
 
 def test_constants_have_columns_and_biases_do_not_count():

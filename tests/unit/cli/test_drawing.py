@@ -91,4 +91,4 @@ def test_what_does_not_go_together(arguments, says):
 
 
 def test_objectives_are_the_finder_s():
-    assert drawing._OBJECTIVES == OBJECTIVES
+    assert drawing.OBJECTIVES == OBJECTIVES

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import mutants
 import naive
 import naive_graph
 import numpy as np
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from certify.network.batch import Batch, TooWideError
 from certify.network.bounds import graph_reach
 from certify.network.evaluate import evaluate
+from certify.network.operators.dense import model
 from certify.network.reader import read_network
 
 
@@ -165,3 +167,35 @@ def test_every_layer_is_visited_once_in_order():
     seen: list[tuple[int, tuple[int, ...]]] = []
     Batch.of(read).walk(np.zeros((3, 40), dtype=np.int64), lambda index, x: seen.append((index, x.shape)))
     assert seen == [(index, (3, *shape)) for index, shape in enumerate(read.shapes())]
+
+
+@pytest.mark.parametrize("block", [1, 5, 2**19])
+@pytest.mark.parametrize("kind", [np.int64, np.float64])
+@given(
+    weights=st.lists(st.lists(st.none() | st.integers(-99, 99), min_size=5, max_size=5), min_size=1, max_size=6),
+    inputs=st.lists(st.lists(st.integers(-9, 9), min_size=3, max_size=3), min_size=1, max_size=4),
+)
+def test_sums_entry_by_entry_and_row_by_row(kind, block, weights, inputs):
+    """Both ways to accumulate, with two constants and cut anywhere; rows may be empty."""
+    layer = mutants.dense(weights, bias=range(len(weights)), constants=[4, -7])
+    expected = [
+        [
+            bias + sum((w or 0) * x for w, x in zip(row, [*point, 4, -7], strict=True))
+            for bias, row in enumerate(weights)
+        ]
+        for point in inputs
+    ]
+    given_inputs = np.array(inputs, dtype=kind)
+    for sparse in (True, False):
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            monkeypatch.setattr(model, "BLOCK_ELEMENTS", block)
+            monkeypatch.setattr(mutants.Dense, "is_sparse", lambda *_, sparse=sparse: sparse)
+            found = layer.accumulate([given_inputs])
+        assert (found.dtype, found.tolist()) == (kind, expected)
+
+
+def test_a_layer_of_few_weights_is_sparse():
+    few, many = mutants.dense([[1] + [None] * 99] * 2), mutants.dense([[1] * 20 + [None] * 80] * 2)
+    assert [few.is_sparse(kind) for kind in (np.int64, np.float64)] == [True, True]
+    assert [many.is_sparse(kind) for kind in (np.int64, np.float64)] == [True, False]
+    assert not mutants.dense([[1, 2, 3, 4]]).is_sparse(np.int64)

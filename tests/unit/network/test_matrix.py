@@ -40,6 +40,17 @@ def test_a_stored_zero_stays():
     assert matrix.row(1) == ([], [])
 
 
+def test_some_entries_only():
+    matrix = stored([0, 2, 3], [0, 2, 1], [4, 5, 6])
+    some = matrix.only(np.array([False, True, True]))
+    assert [some.row(index) for index in (0, 1)] == [([2], [5]), ([1], [6])]
+    assert (matrix.empty().shape, matrix.empty().entries) == (matrix.shape, 0)
+    last = matrix.rows(1, 2)
+    assert (last.shape, last.row(0)) == ((1, 3), ([1], [6]))
+    assert matrix.rows(2, 2).shape == (0, 3)
+    assert (matrix.to_dense(np.float64).dtype, matrix.to_dense().tolist()) == (np.float64, [[4, 0, 5], [0, 6, 0]])
+
+
 def test_its_arrays_cannot_be_written():
     matrix = stored([0, 1, 2], [0, 2], [4, 5])
     for array in (matrix.start, matrix.columns, matrix.values):

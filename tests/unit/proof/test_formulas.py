@@ -12,11 +12,10 @@ from mutants import dense, network, plain_ticket, with_weight
 from certify.network.rounding import RULES
 from certify.network.steps import Clamp, Offset, Relu, Requantize, RequantizeQ31, Sign, Threshold
 from certify.proof import composition, formulas, refutation
-from certify.proof.formulas import Products, weight_formula
 from certify.proof.obligations import NEGATIVE, StepsObligation, obligations
-from certify.proof.prover import Budget, prove
 from certify.proof.structure import pair_up
 from solvers.smt import session
+from solvers.smt.arena import Arena
 from solvers.smt.smtlib import SmtLib
 from solvers.smt.terms import Z3
 
@@ -33,12 +32,12 @@ def items_of(case):
 
 def weight_formulas(item):
     """One for each obligation, before any sharing."""
-    halves = Products(Z3, z3.Int("p")), Products(Z3, z3.Int("q"))
-    listed = item.weights
-    return [
-        weight_formula(listed, index, item.pair.weight_bits, halves[int(listed.half[index])])
-        for index in range(len(listed))
-    ]
+    made = []
+    for index in range(len(item.weights)):
+        alone = item.weights.part(index, index + 1)
+        variable = z3.Int("pq"[int(alone.half[0])])
+        made += formulas.weight_formulas(Z3, alone, item.pair.weight_bits, variable)
+    return made
 
 
 def bias_formulas(item):
@@ -149,26 +148,36 @@ def test_the_right_sides_are_the_target(size, number):
 
 
 class Asked:
-    """Everything that `refute_all` is given, which is passed on."""
+    """What is asked of one variable at a time, as text: (range, left side's addends, right side) of each p or q."""
 
     def __init__(self, monkeypatch):
-        self.questions: list[tuple[list, list]] = []
+        self.about = {"p": Counter(), "q": Counter()}
+        self.lemmas = []
         original = session.refute_all
 
-        def recorded(assumptions, formulas, rlimit):
-            self.questions.append((list(assumptions), list(formulas)))
-            return original(assumptions, formulas, rlimit)
+        def recorded(assumptions, formulas, rlimit, words=Z3, **options):
+            known = [words.formula(formula) for formula in assumptions]
+            for formula in map(words.formula, formulas):
+                self.record(known, formula)
+            return original(assumptions, formulas, rlimit, words, **options)
 
         monkeypatch.setattr(session, "refute_all", recorded)
 
-    def under(self, variable):
-        """(assumptions, formula) of all questions whose formulas are about that variable alone, as text."""
-        return Counter(
-            (" ".join(assumption.sexpr() for assumption in assumptions), formula.sexpr())
-            for assumptions, formulas in self.questions
-            for formula in formulas
-            if {str(name) for name in names_in(formula)} == {variable}
-        )
+    def record(self, known, formula):
+        names = {str(name) for name in names_in(formula)}
+        if len(names) == 1 and names != {"a"}:
+            (name,) = names
+            (span,) = [within for within in known if names == {str(found) for found in names_in(within)}]
+            self.about[name[0]][as_asked(span, formula, name)] += 1
+        if {name[0] for name in names} in ({"x", "p"}, {"x", "q"}):
+            self.lemmas.append(product(sides(formula)[1])[0])
+
+
+def as_asked(span, formula, name):
+    """The text of a range and of a formula on it, in any order of its addends."""
+    left, right = sides(formula)
+    texts = span.sexpr(), *sorted(term.sexpr() for term in addends(left)), right.sexpr()
+    return tuple(text.replace(name, name[0]) for text in texts)
 
 
 def names_in(term):
@@ -181,21 +190,16 @@ def names_in(term):
 def test_z3_is_asked_exactly_those_formulas(monkeypatch, size, number):
     """Each once for its range; equal ones are the only ones that share."""
     case, asked = case_of(size, number), Asked(monkeypatch)
-    prove(case.target, case.pruned, Budget(sweep_work=0))
-    for half, variable in enumerate("pq"):
-        expected = Counter()
-        for item in items_of(case):
-            listed = item.weights
-            own = {
-                (
-                    Z3.within(Z3.variable(variable), *listed.range_of(at)).sexpr(),
-                    formula.sexpr(),
-                )
-                for at, formula in enumerate(weight_formulas(item))
-                if listed.half[at] == half
-            }
-            expected.update(own)
-        assert asked.under(variable) == expected
+    expected = {"p": Counter(), "q": Counter()}
+    for item in items_of(case):
+        assert [left for task in refutation.tasks(item, 10**8) for left in task()] == []
+        own = {
+            ("pq"[half], as_asked(Z3.within(z3.Int("pq"[half]), *item.weights.range_of(at)), formula, "pq"[half]))
+            for at, (half, formula) in enumerate(zip(item.weights.half.tolist(), weight_formulas(item), strict=True))
+        }
+        for variable, text in own:
+            expected[variable][text] += 1
+    assert asked.about == expected
 
 
 SHARED: dict[str, tuple[list[list[int]], list[list[int]], list[int], int]] = {
@@ -215,7 +219,7 @@ def test_obligations_that_share_a_question(monkeypatch, weights, second, high, q
     (pair,) = pair_up(target, ticket)
     assert len(obligations(pair).weights) == 4
     left = [item for task in refutation.tasks(obligations(pair), 10**7) for item in task()]
-    assert asked.under("p").total() == questions
+    assert asked.about["p"].total() == questions
     assert bool(left) == (weights != second)
 
 
@@ -224,9 +228,10 @@ def test_halves_do_not_share():
     ticket = network([-2, -2], [2, 2], dense([[1, None], [None, -1]], [Relu()]), dense([[0, 0]], bits=1))
     with pytest.MonkeyPatch.context() as monkeypatch:
         asked = Asked(monkeypatch)
-        prove(target, ticket)
+        (pair,) = pair_up(target, ticket)
+        assert [left for task in refutation.tasks(obligations(pair), 10**7) for left in task()] == []
         # 0·(1·p) and 0·(1·q), and for the other input's halves the sum of nothing.
-        assert (asked.under("p").total(), asked.under("q").total()) == (2, 2)
+        assert (asked.about["p"].total(), asked.about["q"].total()) == (2, 2)
 
 
 def test_nothing_is_simplified():
@@ -241,10 +246,10 @@ def test_nothing_is_simplified():
 
 def test_numerals_outlive_what_made_them():
     """Many products in one sum, each of its own numerals."""
-    products = Products(Z3, z3.Int("p"))
-    made = [products.edge(v, v + 5_000) for v in range(1, 4_000)]
+    products = formulas._Edges(Z3, z3.Int("p"))
+    made = [products[v, v + 5_000] for v in range(1, 4_000)]
     assert [weight_edge(term, "p") for term in made] == [(v, v + 5_000) for v in range(1, 4_000)]
-    assert products.edge(7, 5_007).eq(made[6])
+    assert products[7, 5_007].eq(made[6])
 
 
 STEPS = {
@@ -336,20 +341,14 @@ def test_a_lemma_for_every_weight_and_range(monkeypatch):
         "pair 0: weight [0][0], inputs ≤ 0",
         "pair 0: weight [0][1], inputs ≥ 0",
     }
-    lemmas = [
-        formula
-        for _, formulas in asked.questions
-        for formula in formulas
-        if {str(name)[0] for name in names_in(formula)} in ({"x", "p"}, {"x", "q"})
-    ]
-    assert [product(sides(formula)[1])[0] for formula in lemmas] == [1, 2, 2]
+    assert asked.lemmas == [1, 2, 2]
 
 
 def test_a_wrong_lemma_is_noticed(monkeypatch):
     """Condition 2 is asked, not assumed: were σ something else, no obligation on p and q would help."""
     target = network([-3], [3], dense([[2]], bits=1))
     item = obligations(pair_up(target, plain_ticket(target))[0])
-    monkeypatch.setattr(Z3, "relu", lambda term: term)
+    monkeypatch.setattr(Arena, "relu", lambda _, term: term)
     left = [left.what for task in refutation.tasks(item, 10**7) for left in task()]
     assert left == ["pair 0: ReLU on -3..3 x = p - q"]
 
@@ -379,6 +378,25 @@ def test_neurons_are_written_out_in_full(monkeypatch, size, number):
                 if 0 <= column < len(pair.low):
                     assert product(carried)[0] == abs(u)
                     assert str(product(carried)[1]) == f"{'q' if u < 0 else 'p'}{column}"
+
+
+def test_pieces_of_work_carry_what_they_ask_about_and_no_more():
+    """The same text without the weights of others: of biases, and of some neurons."""
+    for item in [item for number in range(12) for item in items_of(case_of("small", number))]:
+        pair, others = item.pair, refutation._without_kernels(item)
+        for output in range(pair.target.outputs):
+            bias = formulas.bias_formula(SmtLib(), others, output)
+            assert bias == formulas.bias_formula(SmtLib(), item, output)
+            alone = pair.only((output,))
+            written = composition.neuron_formulas(SmtLib(), alone, output)
+            assert written == composition.neuron_formulas(SmtLib(), pair, output)
+            assert alone.output.weights.entries == len(pair.output.weights.row(output)[0])
+        assert (others.pair.output.weights.entries, others.pair.hidden.weights.entries) == (0, 0)
+        assert ranges_of(others) == ranges_of(item)
+
+
+def ranges_of(item):
+    return refutation.ranges(item), item.steps
 
 
 def test_a_neuron_that_differs_is_found():

@@ -182,7 +182,7 @@ def test_many_ranges_are_one_question(monkeypatch):
     asked = []
     monkeypatch.setattr(
         "certify.proof.refutation.session.check",
-        lambda formulas, rlimit: asked.append(len(formulas)) or check(formulas, rlimit),
+        lambda formulas, *options: asked.append(len(formulas)) or check(formulas, *options),
     )
     assert left_over(TARGET, TICKET) == []
     assert len(asked) == 3

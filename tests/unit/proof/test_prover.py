@@ -187,11 +187,16 @@ def test_a_decomposition_that_z3_wrongly_grants(monkeypatch):
             prove(TARGET, WRONG, budget)
 
 
+DIFFERS = Outcome(Answer.SAT, {"x0": 3})
+
+
 @pytest.mark.parametrize(
-    ("step", "what"), [("check_neuron", "pair 0, neuron 0"), ("check_network", "the whole network")]
+    ("step", "found", "what"),
+    [("check_neurons", (DIFFERS,) * 2, "pair 0, neuron 0"), ("check_network", DIFFERS, "the whole network")],
+    ids=["a neuron", "the network"],
 )
-def test_a_composition_that_differs(monkeypatch, step, what):
-    monkeypatch.setattr(composition, step, lambda *_: Outcome(Answer.SAT, {"x0": 3}))
+def test_a_composition_that_differs(monkeypatch, step, found, what):
+    monkeypatch.setattr(composition, step, lambda *_: found)
     with pytest.raises(DisagreementError, match=rf"^{what}: z3 finds what is proved equal to differ at {{'x0': 3}}"):
         prove(TARGET, TICKET)
 
@@ -278,11 +283,11 @@ def test_a_question_that_the_solver_gives_up_on(monkeypatch, question):
     asked = []
     original = session.refute_all
 
-    def tired(assumptions, formulas, rlimit):
+    def tired(assumptions, formulas, *options, **named):
         asked.append(formulas)
         if len(asked) == question + 1:
             return Refutation(unknown=tuple(range(len(formulas))), reason="tired")
-        return original(assumptions, formulas, rlimit)
+        return original(assumptions, formulas, *options, **named)
 
     monkeypatch.setattr(session, "refute_all", tired)
     only_the_decomposition(monkeypatch)
@@ -296,14 +301,15 @@ def test_a_question_that_the_solver_gives_up_on(monkeypatch, question):
 def test_a_solver_that_gives_up_without_a_word(monkeypatch):
     only_the_decomposition(monkeypatch)
     monkeypatch.setattr(
-        session, "refute_all", lambda _, formulas, __: Refutation(unknown=tuple(range(len(formulas))))
+        session, "refute_all", lambda _, formulas, *__, **___: Refutation(unknown=tuple(range(len(formulas))))
     )
     reason = prove(TARGET, TICKET, NO_SWEEP).reason
-    assert reason.startswith("obligations that z3 did not refute: pair 0: ReLU on -3..2 x = p - q: unknown; ")
+    assert reason.startswith("obligations that z3 did not refute: pair 0: bias [0]: unknown; ")
 
 
 def test_a_composition_that_z3_gives_up_on_is_recorded(monkeypatch):
-    monkeypatch.setattr(composition, "check_neuron", lambda *_: Outcome(Answer.UNKNOWN, reason="resources"))
+    unknown = Outcome(Answer.UNKNOWN, reason="resources")
+    monkeypatch.setattr(composition, "check_neurons", lambda _, outputs, __: (unknown,) * len(outputs))
     monkeypatch.setattr(composition, "check_network", lambda *_: Outcome(Answer.UNKNOWN, reason="resources"))
     proof = prove(TARGET, TICKET)
     assert (proof.verdict, proof.composition) == (Verdict.PROVED, prover.Composition(3, 3, Answer.UNKNOWN))
@@ -461,13 +467,13 @@ class Listener(Monitor):
 
 
 def test_progress_is_told_step_by_step():
-    """Two pieces of work for each pair, three neurons and a network, 36 points."""
+    """Three pieces of work for each pair, the neurons of both and the network, 36 points."""
     listener = Listener()
     prove(TARGET, TICKET, monitor=listener)
     assert listener.heard == [
         ("obligations", 0, []),
-        ("refutation", 4, [1, 2, 3, 4]),
-        ("composition", 4, [1, 2, 3]),
+        ("refutation", 6, [1, 2, 3, 4, 5, 6]),
+        ("composition", 3, [1, 2]),
         ("sweep", 36, [36]),
     ]
 

@@ -36,15 +36,16 @@ def test_sharing_across_ranges():
 
 
 def test_items_of_work_say_what_they_are(monkeypatch):
-    """So that whoever loses one can say which; together they are all weight obligations, each once."""
+    """So that whoever loses one can say which; of the weight obligations that are equal the first."""
     monkeypatch.setattr(refutation, "PART", 3)
     target = network([0, -1], [3, 3], dense([[3, 3], [1, 0]]))
     item = obligations(pair_up(target, plain_ticket(target))[0])
     assert [str(task) for task in refutation.tasks(item, 10**7)] == [
-        "pair 0: all but its weights",
-        "pair 0: weight [0][0], inputs ≥ 0 to weight [0][1], inputs ≥ 0",
-        "pair 0: weight [0][1], inputs ≤ 0 to weight [1][0], inputs ≤ 0",
-        "pair 0: weight [1][1], inputs ≥ 0 to weight [1][1], inputs ≤ 0",
+        "pair 0: ranges, biases and steps",
+        "pair 0: ReLU on -1..3 to ReLU on 0..3",
+        "pair 0: 3 different ones, weight [0][0], inputs ≥ 0 to weight [1][1], inputs ≥ 0",
+        "pair 0: 3 different ones, weight [0][0], inputs ≤ 0 to weight [0][1], inputs ≤ 0",
+        "pair 0: weight [1][1], inputs ≤ 0",
     ]
 
 
@@ -64,6 +65,20 @@ def test_sharing_across_weights():
     ticket = network([0], [3], dense([[1]], [Relu()]), dense([[2], [2], [2]], bits=1))
     assert unproved(target, ticket) == ["pair 0: weight [1][0], inputs ≥ 0: sat"]
     assert_refuted(target, ticket)
+
+
+def test_sharing_across_signs():
+    """Of a weight, of one v, and of one u, which is another half."""
+    hidden = dense([[1, None], [-1, None], [None, 1], [None, -1]], [Relu()])
+    for weights, vs, left in (
+        ([2, -2], [2, -2, 2, 2], ["≥ 0"]),
+        ([2, 2], [2, -2, 2, 2], ["≤ 0"]),
+        ([2, 2], [2, -2, -2, -2], ["≥ 0"]),
+    ):
+        target = network([-1, -1], [1, 1], dense([weights], bits=1))
+        ticket = network([-1, -1], [1, 1], hidden, dense([vs], bits=1))
+        assert unproved(target, ticket) == [f"pair 0: weight [0][1], inputs {half}: sat" for half in left]
+        assert_refuted(target, ticket)
 
 
 def test_sharing_across_edges_of_one_sum():

@@ -15,6 +15,12 @@ from certify.network.operators.form import Given, LinearForm, write_kernel
 from certify.network.operators.operator import Interval, Linear, Shape, Tensor, column
 from certify.network.steps import Step
 
+SPARSE, SPARSE_FLOAT = 4, 50
+"""Where fewer than one weight in so many is stored, a product for each beats numpy's matrix product of integers, and
+that of floats, which is a BLAS."""
+BLOCK_ELEMENTS = 2**19
+"""How many numbers are written out at once: 4 MB."""
+
 
 @dataclass(frozen=True, eq=False)
 class Dense(Linear):
@@ -65,9 +71,41 @@ class Dense(Linear):
         flat = values[0].reshape(len(values[0]), self.inputs)
         if flat.dtype == object:
             return self._accumulate_exactly(flat)
-        kernel = self.weights.to_dense()[:, : self.inputs].astype(flat.dtype)
-        found: Tensor = flat @ kernel.T + np.array(self.offsets(), dtype=flat.dtype)
+        found = self._by_entry(flat) if self.is_sparse(flat.dtype) else self._by_block(flat)
+        found += np.array(self.offsets(), dtype=flat.dtype)
         return found
+
+    def is_sparse(self, kind: Any) -> bool:
+        """Tell whether going through the stored weights beats a matrix product of such numbers."""
+        most = math.prod(self.weights.shape)
+        return self.weights.entries * (SPARSE_FLOAT if np.dtype(kind) == np.float64 else SPARSE) < most
+
+    def _by_block(self, flat: Tensor) -> Tensor:
+        """Multiply by some rows at a time, written out; a ticket's whole matrix is large, and nearly all zeros."""
+        found = np.empty((len(flat), self.outputs), dtype=flat.dtype)
+        rows = max(1, BLOCK_ELEMENTS // max(1, self.weights.shape[1]))
+        for first in range(0, self.outputs, rows):
+            last = min(first + rows, self.outputs)
+            kernel = self.weights.rows(first, last).to_dense(flat.dtype)[:, : self.inputs]
+            found[:, first:last] = flat @ kernel.T
+        return found
+
+    def _by_entry(self, flat: Tensor) -> Tensor:
+        """Add up the products of stored weights, of some rows at a time."""
+        weights = self.weights.only(self.weights.columns < self.inputs)
+        given = np.ascontiguousarray(flat.T)
+        found = np.zeros((self.outputs, len(flat)), dtype=flat.dtype)
+        most = max(1, BLOCK_ELEMENTS // max(1, len(flat)))
+        first = 0
+        while first < self.outputs:
+            last = max(first + 1, int(np.searchsorted(weights.start, weights.start[first] + most, side="right")) - 1)
+            part = weights.rows(first, last)
+            products = given[part.columns] * part.values[:, None].astype(flat.dtype)
+            kept = np.flatnonzero(np.diff(part.start))
+            if len(kept):
+                found[first + kept] = np.add.reduceat(products, part.start[kept], axis=0)
+            first = last
+        return found.T
 
     def _accumulate_exactly(self, flat: Tensor) -> Tensor:
         found = np.zeros((len(flat), self.outputs), dtype=object)

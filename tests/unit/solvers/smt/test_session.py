@@ -179,7 +179,8 @@ class ScriptedSolver:
     def __init__(self, script):
         self.script, self.real = script, z3.SimpleSolver()
 
-    def __call__(self):
+    def __call__(self, ctx):
+        assert ctx is z3.main_ctx()
         return self
 
     def set(self, name, value):
