@@ -11,7 +11,8 @@ Which subset it is that the entry stands for is found again from the tables, its
 
 A table has one of two forms. Where items are small it is a row of bytes with one place for every sum, and one more
 for all others: clearing it is cheaper than any hashing. Else it is a hash table of words, with open addressing, each
-the sum and the last item. The first 254 items that are not 0 are looked at, subsets of five and six of the first 64.
+the sum and the last item; and a row of bytes, found by a sum's low bits, rules out most sums at once. The first 254
+items that are not 0 are looked at, subsets of five and six of the first 64.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ MAX_TRIPLE_ITEMS = 64
 DIRECT_MAX = 1 << 13
 """Items up to here have tables of bytes; the three together then fit a core's second cache."""
 
-_NONE = 255
+_NONE, _SEEN = 255, 0
 _NONE_BYTE = np.uint8(_NONE)
 _EMPTY = -(2**63)
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
@@ -43,23 +44,22 @@ Words = NDArray[np.int64]
 def tables(largest: int, items: int) -> tuple[Bytes, Words | None, Bytes, Words | None, Bytes, Words | None]:
     """Return room for the sums of one, two and three of so many items, none above `largest` in magnitude.
 
-    Each is a table of bytes and None, or no bytes and a table of words.
+    Each is a table of bytes and None, or bytes that say where no sum is, and a table of words.
     """
     if largest <= DIRECT_MAX:
         one, two, three = (np.empty(2 * size * largest + 3, dtype=np.uint8) for size in (1, 2, 3))
         return one, None, two, None, three, None
     many, few = min(items, MAX_ITEMS), min(items, MAX_TRIPLE_ITEMS)
     counts = many, many * (many - 1) // 2, few * (few - 1) * (few - 2) // 6
-    none = np.empty(0, dtype=np.uint8)
+    one, two, three = (np.empty(1 << (8 * n + 1).bit_length(), dtype=np.uint8) for n in counts)
     one_sums, two_sums, three_sums = (np.empty(1 << (2 * n + 1).bit_length(), dtype=np.int64) for n in counts)
-    return none, one_sums, none, two_sums, none, three_sums
+    return one, one_sums, two, two_sums, three, three_sums
 
 
 @kernel
 def _clear(table: Any, sums: Any) -> None:
-    if sums is None:
-        table[:] = _NONE_BYTE
-    else:
+    table[:] = _NONE_BYTE
+    if sums is not None:
         sums[:] = _EMPTY
 
 
@@ -75,6 +75,7 @@ def _enter(table: Any, sums: Any, key: Any, last: int) -> None:
         place = key + (len(table) >> 1)
         table[place] = min(table[place], last)
     else:
+        table[key & (len(table) - 1)] = _SEEN
         mask = len(sums) - 1
         place = _place(key, len(sums))
         while sums[place] != _EMPTY:
@@ -93,6 +94,8 @@ def _last(table: Any, sums: Any, key: Any) -> int:
         place = place if 0 <= place < len(table) else 0
         return int(table[place])
     else:  # noqa: RET505 - numba leaves out the branch that a None excludes, where it is written so
+        if table[key & (len(table) - 1)] == _NONE:
+            return _NONE
         mask = len(sums) - 1
         place = _place(key, len(sums))
         while True:

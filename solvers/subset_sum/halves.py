@@ -5,7 +5,8 @@ the other joins the second half, and every new sum of that is looked up. So the 
 that reaches the target, and the second half is no longer than that prefix needs; its list doubles with every item,
 and where it would pass its limit nothing is decided.
 
-A slot of the table holds a sum and, in its low 16 bits, the subset that gives it.
+A slot of the table holds a sum and, in its low 16 bits, the subset that gives it. Most sums that are looked up are
+not there, and a smaller table of bytes says so first.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ def _place(key: Any, size: int) -> int:
 
 
 @kernel
-def _enter(table: Any, key: Any, subset: int) -> None:
+def _enter(table: Any, seen: Any, key: Any, subset: int) -> None:
+    seen[key & (len(seen) - 1)] = True
     place = _place(key, len(table))
     while table[place] != _EMPTY:
         if table[place] >> MAX_HALF == key:
@@ -40,8 +42,10 @@ def _enter(table: Any, key: Any, subset: int) -> None:
 
 
 @kernel
-def _subset(table: Any, key: Any) -> int:
+def _subset(table: Any, seen: Any, key: Any) -> int:
     """Return a subset of the first half with this sum, or NONE."""
+    if not seen[key & (len(seen) - 1)]:
+        return NONE
     place = _place(key, len(table))
     while table[place] != _EMPTY:
         if table[place] >> MAX_HALF == key:
@@ -61,13 +65,22 @@ def _mark(chosen: Any, where: Any, first: int, subset: int) -> None:
 
 @kernel
 def _solve_one(
-    items: Any, length: int, where: Any, target: Any, half: int, table: Any, sums: Any, limit: int, chosen: Any
+    items: Any,
+    length: int,
+    where: Any,
+    target: Any,
+    half: int,
+    table: Any,
+    seen: Any,
+    sums: Any,
+    limit: int,
+    chosen: Any,
 ) -> int:
     """Return how many of the items that are not 0 the shortest prefix has, NONE or UNDECIDED."""
     if target == 0:
         return 0
-    table[:] = _EMPTY
-    _enter(table, 0, 0)
+    table[:], seen[:] = _EMPTY, False
+    _enter(table, seen, 0, 0)
     sums[0] = 0
     size = 1
     for index in range(min(half, length)):
@@ -77,7 +90,7 @@ def _solve_one(
                 _mark(chosen, where, 0, size + subset)
                 return index + 1
             sums[size + subset] = total
-            _enter(table, total, size + subset)
+            _enter(table, seen, total, size + subset)
         size *= 2
     sums[0] = target
     size = 1
@@ -87,7 +100,7 @@ def _solve_one(
         for subset in range(size):
             rest = sums[subset] - items[index]
             sums[size + subset] = rest
-            other = _subset(table, rest)
+            other = _subset(table, seen, rest)
             if other != NONE:
                 _mark(chosen, where, 0, other)
                 _mark(chosen, where, half, size + subset)
@@ -98,7 +111,7 @@ def _solve_one(
 
 @kernel
 def solve_all(
-    items: Any, targets: Any, half: int, table: Any, sums: Any, limit: int, prefix: Any, chosen: Any
+    items: Any, targets: Any, half: int, table: Any, seen: Any, sums: Any, limit: int, prefix: Any, chosen: Any
 ) -> None:
     """Solve every instance.
 
@@ -107,6 +120,7 @@ def solve_all(
         targets: int64[instances].
         half: how many items the first half has, at most MAX_HALF.
         table: int64[a power of two above 2^half], overwritten.
+        seen: bool[a power of two, some times 2^half], overwritten: by a sum's low bits, whether it may be there.
         sums: int64[at least 2^half and limit], overwritten.
         limit: how many sums the second half may have, a power of two.
         prefix: int64[instances], filled: the shortest prefix that reaches the target, NONE, or UNDECIDED where it
@@ -121,5 +135,7 @@ def solve_all(
             if items[instance, index] != 0:
                 nonzero[length], where[length] = items[instance, index], index
                 length += 1
-        found = _solve_one(nonzero, length, where, targets[instance], half, table, sums, limit, chosen[instance])
+        found = _solve_one(
+            nonzero, length, where, targets[instance], half, table, seen, sums, limit, chosen[instance]
+        )
         prefix[instance] = where[found - 1] + 1 if found > 0 else found

@@ -27,7 +27,8 @@ Objective: TypeAlias = Literal["sparsest", "first"]
 
 NARROW = 1 << 11
 """Up to here the dynamic program's bitsets are short, and faster than any hashing."""
-_EASY_BITS = 6
+_WORDS_A_SUM = 4
+"""So many words of a bitset are gone through in the time that one sum is looked up."""
 _IN_FRONT = 4
 _FEW_MAX = 1 << 52
 _HALVES_MAX = 1 << 42
@@ -190,7 +191,10 @@ def _any(items: Int64Array, targets: Int64Array, limits: Limits) -> Solutions:
     fits = (items.shape[1] + 1) * words * 8 <= limits.bytes
     if fits and largest <= NARROW:
         return _by_bitsets(items, targets, words)
-    met = _by_halves(items, targets, min(limits.sums, 1 << (_half(largest) + _EASY_BITS)) if fits else limits.sums)
+    sums = limits.sums
+    if fits:
+        sums = min(sums, 1 << max(1, items.shape[1] * words // _WORDS_A_SUM).bit_length())
+    met = _by_halves(items, targets, sums)
     prefix, chosen = met.prefix, met.chosen
     left = np.flatnonzero(prefix == UNDECIDED)
     if len(left):
@@ -205,8 +209,9 @@ def _by_halves(items: Int64Array, targets: Int64Array, limit: int) -> Solutions:
     prefix = np.full(len(targets), UNDECIDED, dtype=np.int64)
     if (largest := _largest(items)) < _HALVES_MAX:
         half = _half(largest)
-        table, sums = np.empty(4 << half, dtype=np.int64), np.empty(max(limit, 1 << half), dtype=np.int64)
-        halves.solve_all(items, targets, half, table, sums, limit, prefix, chosen)
+        table, seen = np.empty(4 << half, dtype=np.int64), np.empty(8 << half, dtype=np.bool_)
+        sums = np.empty(max(limit, 1 << half), dtype=np.int64)
+        halves.solve_all(items, targets, half, table, seen, sums, limit, prefix, chosen)
     return Solutions(prefix, chosen)
 
 
