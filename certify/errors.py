@@ -49,6 +49,10 @@ class DisagreementError(CertifyError):
     """Two ways to decide the same question gave different answers: a defect of this program."""
 
 
+class WorkLostError(CertifyError):
+    """Whoever was to do an item of work died or is gone: what it was to decide is not decided."""
+
+
 class ReaderMissingError(CertifyError):
     """A model cannot be read because a package that is an extra is not installed.
 

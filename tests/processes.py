@@ -80,3 +80,19 @@ def first_time(folder, what):
     except FileExistsError:
         return False
     return True
+
+
+def moment(_):
+    """When it is done."""
+    return time.perf_counter_ns()
+
+
+def span(seconds):
+    """When it began and when it ended, after waiting in between."""
+    began = time.monotonic()
+    time.sleep(seconds)
+    return began, time.monotonic()
+
+
+def nothing(_):
+    """No result at all."""

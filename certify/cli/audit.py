@@ -19,7 +19,7 @@ from certify.cli.output import FILE, Output, failed, output_options
 from certify.cli.second_opinion import CrossCheck, cross_check_options, second_opinion
 from certify.cli.userkeys import default_trust, read_trust
 from certify.errors import CertifyError, InputError, printable
-from certify.report.result import Result, of_audit
+from certify.report.result import Result, of_audit, resting_on
 
 
 @dataclass(frozen=True)
@@ -159,6 +159,7 @@ def _audit(path: Path, job: _Job, output: Output) -> Result:
             any_signer=job.judging.any_signer,
             any_claim=job.judging.any_claim,
         )
+        result = resting_on(result, job.workers.scheduler)
         return second_opinion(job.asked, result, found.statement.subject, found.proof, path, job.workers, monitor)
     except CertifyError as error:
         return failed("audit", error, str(path), monitor.timings)

@@ -21,7 +21,7 @@ from certify.cli.targets import stem
 from certify.errors import CertifyError
 from certify.network.reader import MAX_BYTES
 from certify.report.exit_codes import HOLDS
-from certify.report.result import Result, of_proof
+from certify.report.result import Result, of_proof, resting_on
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -136,6 +136,7 @@ def audit_ticket(claimed: ClaimedTicket, workers: Workers, asked: CrossCheck, ou
         with workers.crew() as crew:
             issued = decide(subject, budget=budget_of(claimed.rlimit), crew=crew, monitor=monitor)
         result = of_proof(issued.subject, issued.proof, monitor.timings, versions(), command="audit")
+        result = resting_on(result, workers.scheduler)
         named = claimed.out or Path(f"{stem(target)}.audit.json")
         result = second_opinion(asked, result, issued.subject, issued.proof, named, workers, monitor)
         if signing is not None and result.exit_code == HOLDS:

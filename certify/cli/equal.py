@@ -26,7 +26,7 @@ from certify.network.model import Box, Network
 from certify.network.reader import MAX_BYTES, read_box
 from certify.proof.claim import EQUAL, Relation
 from certify.report.exit_codes import HOLDS, UNDECIDED
-from certify.report.result import Result, of_proof
+from certify.report.result import Result, of_proof, resting_on
 
 _INTEGER = re.compile(rf"[0-9]{{1,{MAX_DIGITS}}}")
 _DECIMAL = re.compile(rf"[0-9]{{1,{MAX_DIGITS}}}\.[0-9]{{1,{MAX_DIGITS}}}")
@@ -118,6 +118,7 @@ def command(
             issued = decide(subject, budget=budget_of(rlimit), crew=crew, monitor=monitor)
         result = of_proof(issued.subject, issued.proof, monitor.timings, versions(), command="equal")
         named = out or Path(f"{stem(left)}.equal.json")
+        result = resting_on(result, workers.scheduler)
         result = second_opinion(cross, result, issued.subject, issued.proof, named, workers, monitor)
         if signing is not None and result.exit_code == HOLDS:
             write_certificate(signing, issued.payload, output)

@@ -28,7 +28,7 @@ from certify.errors import CertifyError, printable
 from certify.network.reader import MAX_BYTES
 from certify.network.target import Target
 from certify.report.exit_codes import HOLDS
-from certify.report.result import of_proof
+from certify.report.result import of_proof, resting_on
 
 if TYPE_CHECKING:
     from certify.issue import Issued
@@ -86,6 +86,7 @@ def command(
         if mask_out is not None:
             _write_masks(issued.subject, mask_out, output)
         result = of_proof(issued.subject, issued.proof, monitor.timings, versions())
+        result = resting_on(result, workers.scheduler)
         result = second_opinion(asked, result, issued.subject, issued.proof, out, workers, monitor)
         if result.exit_code == HOLDS:
             write_certificate(signing, issued.payload, output)

@@ -184,6 +184,13 @@ def with_proofs_in(result: Result, file: str) -> Result:
     return replace(result, checks={**result.checks, "cross_check": named})
 
 
+def resting_on(result: Result, scheduler: str | None) -> Result:
+    """Return the result with who has to be believed: a cluster's workers, where they refuted what it rests on."""
+    if scheduler is None or result.checks.get("strategy") != "decomposition":
+        return result
+    return replace(result, checks={**result.checks, "rests_on": {"workers_of": scheduler}})
+
+
 def of_error(command: str, error: CertifyError, file: str, timings: Mapping[str, float] | None = None) -> Result:
     """Return the result of a command that failed."""
     kind, code = _kind(command, error)

@@ -113,6 +113,11 @@ def _evidence(result: Result, *, verbose: bool) -> Iterator[tuple[str, str]]:
             yield "" if index else "steps", f"{stage['name']}: {stage['outcome']}"
     yield "difference", _maximum(result.checks["maximum"])
     yield "besides", _besides(result.checks)
+    if "rests_on" in result.checks:
+        yield (
+            "rests on",
+            f"the workers of {printable(result.checks['rests_on']['workers_of'])}, where z3 refuted them",
+        )
     if "cross_check" in result.checks:
         yield "cross-check", _cross_check(result.checks["cross_check"])
     if result.witness is not None:

@@ -19,7 +19,7 @@ from typing import TypeAlias
 import numpy as np
 
 from certify.network.matrix import Int64Array
-from certify.ticket.block import Block, Half, Wanted, search_block
+from certify.ticket.block import Block, Half, TooLargeError, Wanted, search_block
 from certify.ticket.drawn import Drawn
 from certify.ticket.failure import Failure
 from certify.ticket.goal import Goal
@@ -141,8 +141,8 @@ def _share(wanted: Wanted, window: _Window, for_each: int, goal: Goal, most: int
         size = min(WINDOW, for_each * (columns - column))
         while True:
             window = window.filled(size)
-            block = _take(wanted, column, window, goal)
-            if not block.failures or len(window.units) >= most:
+            block = _take(wanted, column, window, goal, last=len(window.units) >= most)
+            if block is not None:
                 break
             size = min(most, max(len(window.units) + FOR_EACH[0], 5 * len(window.units) // 4))
         failures += block.failures
@@ -155,11 +155,11 @@ def _share(wanted: Wanted, window: _Window, for_each: int, goal: Goal, most: int
     return _Shares(used, taken, failures)
 
 
-def _take(wanted: Wanted, column: int, window: _Window, goal: Goal) -> Block:
-    """Return one column's block, whose units are places of the window.
+def _take(wanted: Wanted, column: int, window: _Window, goal: Goal, *, last: bool) -> Block | None:
+    """Return one column's block, whose units are places of the window; None where more units may help.
 
     Raises:
-        TooLargeError: the sums of some weight are too many or too large.
+        TooLargeError: the sums of some weight are too many or too large, with the last window.
     """
     first = window.first(column)
 
@@ -176,7 +176,13 @@ def _take(wanted: Wanted, column: int, window: _Window, goal: Goal) -> Block:
         places = choose(items, wanted.targets[rows, column])
         if places is not None:
             return _sparsest(wanted, column, rows, items, np.sort(places))
-    return search_block(wanted, column, products, len(first), goal=goal)
+    try:
+        block = search_block(wanted, column, products, len(first), goal=goal)
+    except TooLargeError:
+        if last:
+            raise
+        return None
+    return block if last or not block.failures else None
 
 
 def _sparsest(wanted: Wanted, column: int, rows: Int64Array, items: Int64Array, places: Int64Array) -> Block:

@@ -27,7 +27,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from certify.errors import DisagreementError
+from certify.errors import WorkLostError
 from certify.work.crew import ALONE, Crew
 from certify.work.shared import Packed, Store, remove, unpack
 from certify.work.task import seconds_of
@@ -53,7 +53,7 @@ def local_crew(count: int) -> Iterator[Crew]:
     """Give a crew of this many processes and threads, of this process alone for 1.
 
     Raises:
-        DisagreementError: two workers died of one item; what it was to decide is not decided.
+        WorkLostError: two workers died of one item; what it was to decide is not decided.
     """
     if count == 1:
         yield ALONE
@@ -67,7 +67,7 @@ def other_processes(count: int) -> Iterator[Crew]:
     """Give a crew of this many processes, none of them this one.
 
     Raises:
-        DisagreementError: two of them died of one item; what it was to decide is not decided.
+        WorkLostError: two of them died of one item; what it was to decide is not decided.
     """
     with _pool(count) as pool:
         yield Crew(pool.run, count)
@@ -156,7 +156,7 @@ class _Worker:
         """Forget what is done. Where the process has died, begin another one with all that is not.
 
         Raises:
-            DisagreementError: the item that it was at has outlived another one already.
+            WorkLostError: the item that it was at has outlived another one already.
         """
         while self.given and self.given[0].is_done:
             self.given.popleft()
@@ -165,7 +165,7 @@ class _Worker:
         first = self.given[0]
         first.deaths += first.future is not None
         if first.deaths == 2:
-            raise DisagreementError(f"{first.name}: not decided, as two worker processes died at it")
+            raise WorkLostError(f"{first.name}: not decided, as two worker processes died at it")
         self._executor.shutdown(wait=False)
         self._begin()
         for item in self.given:
@@ -275,19 +275,39 @@ def _do_packed(packed: Packed) -> Any:
 
 @contextlib.contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Hold SIGINT back: processes that begin inside never get it, so that only this one answers to Ctrl-C."""
+    """Hold SIGINT back: processes that begin inside never get it, so that only this one answers to Ctrl-C.
+
+    Here it arrives at the end, in whichever thread it came: half a process is none that can be ended.
+    """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     from multiprocessing import resource_tracker  # noqa: PLC0415 - not there on every platform
 
-    # Begun inside, it would let SIGINT through again.
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    with _interrupts_deferred():
+        # Begun while it is blocked, it would let SIGINT through again.
+        resource_tracker.ensure_running()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _interrupts_deferred() -> Iterator[None]:
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or handler is None:
+        yield
+        return
+    came: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _frame: came.append(number))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, handler)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _end_with_parent(folder: Path) -> None:

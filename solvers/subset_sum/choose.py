@@ -16,13 +16,17 @@ import numpy as np
 from solvers.jit import kernel
 from solvers.subset_sum.portfolio import DEFAULT, Int64Array, Limits, check
 
+MAX_ITEM = 1 << 14
+"""Beyond, bitsets are so long that going through them for every position costs more than it saves."""
+
 _1 = np.uint64(1)
 
 
 def choose(items: Int64Array, targets: Int64Array, limits: Limits = DEFAULT) -> Int64Array | None:
     """Return int64[chosen], positions among which every instance has a subset, in the order they were chosen.
 
-    None where all positions together do not serve some instance, or the bitsets need more than the limits' bytes.
+    None where all positions together do not serve some instance, an item is larger than MAX_ITEM, or the bitsets
+    need more than the limits' bytes.
 
     Args:
         items: int64[instances, positions].
@@ -35,7 +39,7 @@ def choose(items: Int64Array, targets: Int64Array, limits: Limits = DEFAULT) -> 
     check(items, targets)
     low, high = np.minimum(items, 0).sum(axis=1), np.maximum(items, 0).sum(axis=1)
     words = int((high - low).max(initial=0)) // 64 + 2
-    if len(targets) * words * 8 > limits.bytes:
+    if np.abs(items).max(initial=0) > MAX_ITEM or len(targets) * words * 8 > limits.bytes:
         return None
     reached = np.zeros((len(targets), words), dtype=np.uint64)
     ends = np.stack([np.zeros_like(low), np.zeros_like(low), low], axis=1)

@@ -450,3 +450,15 @@ def test_what_is_drawn_finer_is_another_base_network():
     finer = find_ticket(DEEP, "0", precisions=[Precision(5, 3)] * 3)
     assert not same_masks(plain, finer)
     assert_sum_identities(DEEP, finer)
+
+
+@pytest.mark.parametrize("objective", ["sparsest", "first", "width"])
+@pytest.mark.parametrize("bits", [12, *(pytest.param(bits, marks=pytest.mark.compiled) for bits in (16, 20, 24))])
+def test_fine_targets(bits, objective):
+    """Up to 24 bits, where sums are too wide for bitsets and halves have to meet."""
+    weights = np.random.default_rng(bits).integers(-(2**bits), 2**bits + 1, (4, 3))
+    target = single(bits, weights.tolist(), (0, -2, -1), (1, 0, 1), bias=(2**bits + 5, 0, -3, 1))
+    ticket = find_ticket(target, "fine", goal=Goal(objective))
+    assert_shape(target, ticket)
+    assert_sum_identities(target, ticket)
+    assert_bias_identities(target, ticket)

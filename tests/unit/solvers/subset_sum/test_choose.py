@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from subsets import boundary, naive_prefix, small
 
 from solvers.subset_sum import Limits, choose
+from solvers.subset_sum.choose import MAX_ITEM
 
 
 def naive_choice(items, targets):
@@ -86,6 +87,11 @@ def test_by_hand(items, targets, expected):
 def test_bitsets_that_are_too_large_are_left_alone():
     assert chosen_of([[100, 28]], [128], limits=Limits(bytes=32)) == [0, 1]
     assert chosen_of([[100, 28]], [128], limits=Limits(bytes=31)) is None
+
+
+def test_large_items_are_left_alone():
+    assert chosen_of([[MAX_ITEM]], [MAX_ITEM]) == [0]
+    assert chosen_of([[-MAX_ITEM - 1]], [-MAX_ITEM - 1]) is None
 
 
 def test_what_does_not_fit_is_refused():
