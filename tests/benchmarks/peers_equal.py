@@ -11,9 +11,6 @@ not finish, the ratio is at least that.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import random
 import time
 from collections.abc import Iterator
@@ -24,6 +21,7 @@ from typing import Any
 import pairs
 import rewrites
 import z3
+from benchmarks import measure
 from pairs import Pair, Size
 
 from certify.network.compare import common_scale
@@ -56,10 +54,7 @@ def main() -> None:
         least = "≥ " if row["z3"] == "unknown" else ""
         numbers = [f"{row['s']:.3f}", row["z3"], f"{row['z3_s']:.3f}", f"{least}{row['ratio']:.2g}"]
         print(line.format(what, row["ours"], *numbers), flush=True)
-    machine = {"machine": platform.machine(), "cores": os.cpu_count(), "load": os.getloadavg()}
-    print(machine | {"z3": z3.get_version_string()})
-    if options.json:
-        options.json.write_text(json.dumps({**machine, "rows": rows}, indent=2) + "\n")
+    measure.report("peers_equal", {"rows": rows}, options.json)
 
 
 def _timed_pairs() -> Iterator[tuple[str, Pair]]:

@@ -1,28 +1,23 @@
 """Where a run's time goes: the phases of finding, proving, signing and auditing given targets.
 
-    python tests/benchmarks/phases.py TARGET... [--workers N] [--repeat N] [--input-grid GRID] [--cross-check cvc5]
-        [--json FILE]
+    PYTHONPATH=tests python tests/benchmarks/phases.py TARGET... [--workers N] [--repeat N] [--input-grid GRID]
+        [--cross-check cvc5] [--json FILE]
 
 Each run is a fresh process, so that imports and peak memory are its own; the first one of each target fills the JIT
-cache and is not counted. Prints a table of medians, and the whole as JSON where asked.
+cache and is not counted. Prints a table of medians, and the whole as JSON where asked. `rest` is what no phase has:
+start-up, reading, signing, writing. Memory in MB (measure.py says how): of the process, of its largest child, and the
+largest sum at one moment.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
-import resource
-import subprocess
-import sys
-import tempfile
-import time
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-_PROGRAM = [sys.executable, "-c", "from certify.cli.main import main; main()"]
+from benchmarks import measure
 
 
 def main() -> None:
@@ -35,73 +30,89 @@ def main() -> None:
     parser.add_argument("--cross-check", help="passed on to audit")
     parser.add_argument("--json", type=Path, help="write the figures here")
     options = parser.parse_args()
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        for target in options.targets:
-            rows += _measure(target, options, Path(folder))
-    print(_table(rows))
-    if options.json:
-        machine = {"machine": platform.machine(), "cores": os.cpu_count(), "load": os.getloadavg()}
-        options.json.write_text(json.dumps({**machine, "runs": rows}, indent=2) + "\n")
-
-
-def _measure(target: Path, options: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
-    certificate = folder / f"{target.stem}.certificate.json"
-    common = ["--workers", options.workers, "--format", "json"]
-    grid = ["--input-grid", options.input_grid] if options.input_grid and target.suffix == ".onnx" else []
     check = ["--cross-check", options.cross_check] if options.cross_check else []
+    rows = []
+    with measure.scratch() as folder:
+        for target in options.targets:
+            grid = ["--input-grid", options.input_grid] if options.input_grid and target.suffix == ".onnx" else []
+            rows += prove_and_audit(target, Path(folder), options.repeat, options.workers, prove=grid, audit=check)
+    print(table(rows))
+    measure.report("phases", {"runs": rows}, options.json)
+
+
+def prove_and_audit(
+    target: Path,
+    folder: Path,
+    repeat: int,
+    workers: str | None,
+    *,
+    name: str = "",
+    warm: bool = True,
+    prove: Sequence[str] = (),
+    audit: Sequence[str] = (),
+) -> list[dict[str, Any]]:
+    """Prove a target and audit the certificate, each `repeat` times; return a row of medians for both.
+
+    Args:
+        target: the file.
+        folder: for the certificate, and for a key and the JIT's cache of nobody else.
+        repeat: how many runs count.
+        workers: --workers, None for the program's default.
+        name: what to call the rows; the file's name by default.
+        warm: run once more before, which does not count.
+        prove: further arguments of `certify prove`.
+        audit: and of `certify audit`.
+    """
+    certificate = folder / f"{target.stem}.certificate.json"
+    common = ["--workers", workers] if workers else []
     commands = {
-        "prove": ["prove", str(target), "-o", str(certificate), *grid, *common],
-        "audit": ["audit", str(certificate), *common, *check],
+        "prove": ["prove", str(target), "-o", str(certificate), *prove, *common],
+        "audit": ["audit", str(certificate), *audit, *common],
     }
     rows = []
-    for name, arguments in commands.items():
-        runs = [_run(arguments, folder) for _ in range(options.repeat + 1)][1:]
-        phases = {phase: median(run["timings"][phase] for run in runs) for phase in runs[0]["timings"]}
-        wall = median(run["wall"] for run in runs)
-        memory = max(run["memory"] for run in runs)
-        said = {"wall": wall, "memory_mb": memory, "certificate_kb": certificate.stat().st_size / 1000}
-        rows.append({"target": target.name, "command": name, **said, "phases": phases})
+    for command, arguments in commands.items():
+        runs = [measure.certify(arguments, folder) for _ in range(repeat + warm)][warm:]
+        row = {"target": name or target.name, "command": command, **medians(runs)}
+        rows.append(row | {"certificate_kb": certificate.stat().st_size / 1000})
     return rows
 
 
-def _run(arguments: list[str], folder: Path) -> dict[str, Any]:
-    """Run once; return timings, wall time in seconds and peak memory in MB."""
-    environment = os.environ | {"XDG_CONFIG_HOME": str(folder)}
-    began = time.perf_counter()
-    process = subprocess.Popen([*_PROGRAM, *arguments, "-q"], stdout=subprocess.PIPE, env=environment)
-    assert process.stdout is not None
-    printed = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - began
-    if status:
-        raise SystemExit(f"{arguments}: exit status {os.waitstatus_to_exitcode(status)}\n{printed.decode()}")
-    return {"timings": json.loads(printed)["timings"], "wall": wall, "memory": _megabytes(usage)}
+def medians(runs: Sequence[tuple[measure.Run, dict[str, Any]]]) -> dict[str, Any]:
+    """Return what runs of one command took: medians of seconds, the largest memory, and what the last one printed."""
+    done, said = [run for run, _ in runs], [printed for _, printed in runs]
+    phases = {phase: median(printed["timings"][phase] for printed in said) for phase in said[0]["timings"]}
+    wall = median(run.wall for run in done)
+    memory = {
+        key: max((value for run in done if (value := getattr(run, key)) is not None), default=None)
+        for key in ("peak", "own", "child", "together")
+    }
+    return {
+        "wall": wall,
+        "walls": [run.wall for run in done],
+        "cpu": median(run.cpu for run in done),
+        "phases": phases,
+        "rest": wall - sum(phases.values()),
+        "memory": memory,
+        "ticket": said[-1]["ticket"],
+    }
 
 
-def _megabytes(usage: resource.struct_rusage) -> float:
-    """Return the peak memory; Linux counts it in kilobytes, macOS in bytes."""
-    return round(usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10), 1)
-
-
-def _table(rows: list[dict[str, Any]]) -> str:
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """Return the table of such rows."""
     phases = list(dict.fromkeys(phase for row in rows for phase in row["phases"]))
-    head = ["target", "command", *phases, "wall s", "peak MB", "certificate kB"]
+    head = ["target", "command", *phases, "rest", "wall s", "cpu s", "MB", "child MB", "sum MB", "certificate kB"]
     body = [
         [
             row["target"],
             row["command"],
-            *(f"{row['phases'][phase]:.2f}" if phase in row["phases"] else "" for phase in phases),
-            f"{row['wall']:.2f}",
-            f"{row['memory_mb']:.0f}",
-            f"{row['certificate_kb']:.0f}",
+            *(row["phases"].get(phase) for phase in phases),
+            *(row[key] for key in ("rest", "wall", "cpu")),
+            *(row["memory"][key] for key in ("own", "child", "together")),
+            row["certificate_kb"],
         ]
         for row in rows
     ]
-    widths = [max(len(line[index]) for line in [head, *body]) for index in range(len(head))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in [head, *body]
-    )
+    return measure.table(head, body)
 
 
 if __name__ == "__main__":

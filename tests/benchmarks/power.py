@@ -12,29 +12,22 @@ time, which says more on a machine that others use too, and peak memory.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import random
-import resource
-import subprocess
-import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import pairs
+from benchmarks import measure
 from pairs import Pair, Size
 
 from certify.network.writer import write_network
 from certify.proof.prover import Budget, prove
 
-_PROGRAM = [sys.executable, "-c", "from certify.cli.main import main; main()"]
 _SIZES = {
     "small": None,
     "8-8-4": Size((8, 8, 4), 33),
@@ -68,15 +61,12 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--json", type=Path, help="write the figures here")
     options = parser.parse_args()
-    machine = {"machine": platform.machine(), "cores": os.cpu_count(), "load before": os.getloadavg()}
     if options.figures:
         rows = list(_figures(options.repeat))
     else:
         sizes = options.size or [name for name in _SIZES if name != "64-64-10"]
-        rows = [asdict(row) for row in _power(options.kind or pairs.KINDS, sizes, options.each)]
-    print({**machine, "load after": os.getloadavg()})
-    if options.json:
-        options.json.write_text(json.dumps({**machine, "rows": rows}, indent=2) + "\n")
+        rows = [vars(row) for row in _power(options.kind or pairs.KINDS, sizes, options.each)]
+    measure.report("power", {"rows": rows}, options.json)
 
 
 # What is decided.
@@ -120,7 +110,7 @@ def _verdict(pair: Pair) -> str:
 def _figures(repeat: int) -> Iterator[dict[str, Any]]:
     line = "{:40} {:10} {:>8} {:>8} {:>8} {:>8}"
     print(line.format("pair", "verdict", "wall s", "worst s", "cpu s", "peak MB"))
-    with tempfile.TemporaryDirectory() as name:
+    with measure.scratch() as name:
         folder = Path(name)
         for what, pair in _timed_pairs():
             for number, network in enumerate(pair):
@@ -150,23 +140,8 @@ def _timed_pairs() -> Iterator[tuple[str, Pair]]:
 def _run(folder: Path) -> dict[str, Any]:
     """Run once; return the verdict, wall and processor time in seconds, and peak memory in MB."""
     files = [str(folder / f"{number}.json") for number in range(2)]
-    environment = os.environ | {"XDG_CONFIG_HOME": str(folder)}
-    began = time.perf_counter()
-    command = [*_PROGRAM, "equal", *files, "--format", "json", "-q"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
-    assert process.stdout is not None
-    printed = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - began
-    if os.waitstatus_to_exitcode(status) not in {0, 1, 3}:
-        raise SystemExit(f"exit status {os.waitstatus_to_exitcode(status)}\n{printed.decode()}")
-    cpu = usage.ru_utime + usage.ru_stime
-    return {"verdict": json.loads(printed)["verdict"], "wall": wall, "cpu": cpu, "memory": _megabytes(usage)}
-
-
-def _megabytes(usage: resource.struct_rusage) -> float:
-    """Return the peak memory; Linux counts it in kilobytes, macOS in bytes."""
-    return round(usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10), 1)
+    done, said = measure.certify(["equal", *files], folder, codes=(0, 1, 3))
+    return {"verdict": said["verdict"], "wall": done.wall, "cpu": done.cpu, "memory": done.peak}
 
 
 if __name__ == "__main__":
