@@ -44,8 +44,12 @@ TINY = {
 }
 
 ENTRY = "from certify.cli.main import main; main()"
-# Processes begin for the smallest work.
-WITH_PROCESSES = [sys.executable, "-c", f"from certify.work import processes; processes.WORTH = 0; {ENTRY}"]
+# Processes begin for the smallest work, of many small items, and the smallest array goes into a file.
+_EAGER = (
+    "from certify.proof import refutation; from certify.work import processes, shared; "
+    "refutation.PART, processes.WORTH, shared.LEAST = 2000, 1e-9, 1; "
+)
+WITH_PROCESSES = [sys.executable, "-c", _EAGER + ENTRY]
 SOURCE = Path(certify.__file__).parents[1]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import random
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 PATIENCE = 60  # seconds; only a run that hangs takes as long
 
@@ -77,3 +79,17 @@ def assert_session_ends(leader):
         time.sleep(0.1)
     os.killpg(leader, signal.SIGKILL)
     raise AssertionError("a process is left")
+
+
+def children(process):
+    """The worker processes that a run has begun."""
+    listed = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return [int(child) for child in listed if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+def kill_children(process):
+    """Kill every worker process of a run, as soon as it begins, until the run is over."""
+    while process.returncode is None:
+        with contextlib.suppress(OSError):
+            for child in children(process.pid):
+                os.kill(child, signal.SIGKILL)

@@ -1,11 +1,33 @@
-"""Progress on a terminal."""
+"""Progress on a terminal: how far, how fast, and how long it will take."""
 
 from __future__ import annotations
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from certify.monitor import Monitor
+
+
+class Rate(ProgressColumn):
+    """How many steps of how many, and how many of them in a second, or in a minute where they take long."""
+
+    def render(self, task: Task) -> Text:
+        """Return it in words; nothing where the number of steps is not known."""
+        if task.total is None:
+            return Text("")
+        speed = task.speed or 0.0
+        each = f", {speed:,.0f}/s" if speed >= 1 else f", {60 * speed:,.1f}/min" if speed > 0 else ""
+        return Text(f"{task.completed:,.0f} of {task.total:,.0f}{each}")
 
 
 class ProgressMonitor(Monitor):
@@ -21,6 +43,7 @@ class ProgressMonitor(Monitor):
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(),
+            Rate(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
         )

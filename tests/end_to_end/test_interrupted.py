@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import resource
 import signal
 import stat
@@ -17,13 +18,16 @@ from pathlib import Path
 
 import pytest
 from program import ENTRY, WITH_PROCESSES, certificate, issued, signing_key, target_bytes, trust_line
-from terminal import OnTerminal, assert_session_ends, large
+from terminal import OnTerminal, assert_session_ends, children, kill_children, large
 
 ALICE = signing_key(1)
 
 
 @pytest.fixture
-def prepared(certify):
+def prepared(certify, monkeypatch):
+    """A folder in which temporary files go too."""
+    (certify.folder / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(certify.folder / "temporary"))
     certify.write("key.pem", ALICE.to_pem())
     certify.write("out.json", b"what was here before\n")
     certify.write("tiny.json")
@@ -39,7 +43,9 @@ def prepared(certify):
     [
         pytest.param(b"subset sums", 1, id="finding"),
         pytest.param(b"refutation", 1, id="proving", marks=pytest.mark.compiled),
-        pytest.param(b"refutation", 2, id="proving-with-workers", marks=pytest.mark.compiled),
+        pytest.param(b"subset sums", 3, id="finding-with-workers"),
+        pytest.param(b"refutation", 3, id="proving-with-workers", marks=pytest.mark.compiled),
+        pytest.param(b"composition", 3, id="workers-at-rest", marks=pytest.mark.compiled),
     ],
 )
 def test_interrupt(prepared, phase, workers):
@@ -54,8 +60,14 @@ def test_interrupt(prepared, phase, workers):
     assert b"certify: interrupted\r\n" in run.seen
     assert b"Traceback" not in run.seen
     assert b"Exception ignored" not in run.seen
-    assert prepared.files() == before
+    assert b"leaked" not in run.seen
     assert_session_ends(run.process.pid)
+    assert contents(prepared.files()) == contents(before)
+
+
+def contents(files):
+    """All but when a folder was changed last: a temporary folder comes and goes."""
+    return {path: (what[0], what[-1]) for path, what in files.items()}
 
 
 @pytest.mark.compiled
@@ -68,6 +80,41 @@ def test_workers_end_with_a_killed_parent(prepared):
     assert run.end() == (-signal.SIGKILL, b"")
     assert_session_ends(run.process.pid)
     assert (prepared.folder / "out.json").read_bytes() == b"what was here before\n"
+    assert list((prepared.folder / "temporary").iterdir()) == []
+
+
+@pytest.mark.compiled
+def test_a_worker_that_is_killed(prepared):
+    """Another one takes its place, and the certificate is the same."""
+    prepared.write("large.json", large(units=32))
+    arguments = ("large.json", "--key", "key.pem", "-o", "out.json", "--workers", "3")
+    run = OnTerminal(prepared, *arguments, command=WITH_PROCESSES)
+    run.wait_for(b"refutation")
+    while not (begun := children(run.process.pid)):
+        pass
+    os.kill(begun[0], signal.SIGKILL)
+    assert run.end()[0] == 0, run.seen
+    assert_session_ends(run.process.pid)
+    assert list((prepared.folder / "temporary").iterdir()) == []
+    assert prepared("large.json", "--key", "key.pem", "-o", "alone.json", "--workers", "1").code == 0
+    assert (prepared.folder / "out.json").read_bytes() == (prepared.folder / "alone.json").read_bytes()
+
+
+@pytest.mark.compiled
+def test_workers_that_are_all_killed(prepared):
+    """The run fails, says at what, and leaves nothing."""
+    run = OnTerminal(
+        prepared, "large.json", "--key", "key.pem", "-o", "out.json", "--workers", "3", command=WITH_PROCESSES
+    )
+    killing = threading.Thread(target=kill_children, args=[run.process])
+    killing.start()
+    code, out = run.end()
+    killing.join()
+    assert (code, out) == (2, b""), run.seen
+    assert re.search(rb"pair \d: .*: not decided, as two worker processes died at it", run.seen)
+    assert b"Traceback" not in run.seen
+    assert (prepared.folder / "out.json").read_bytes() == b"what was here before\n"
+    assert list((prepared.folder / "temporary").iterdir()) == []
 
 
 def test_terminal(prepared):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -15,7 +14,7 @@ from pathlib import Path
 import pytest
 import z3
 from program import certificate, sha256, signing_key, target_bytes
-from terminal import OnTerminal, assert_session_ends, large
+from terminal import OnTerminal, assert_session_ends, children, kill_children, large
 
 from certify.cli import export, second_opinion
 from certify.errors import InputError
@@ -291,12 +290,6 @@ def test_proofs_that_have_no_place(prepared):
 # Runs that are cut short.
 
 
-def children(process):
-    """The processes that a run has begun to ask cvc5 in."""
-    listed = Path(f"/proc/{process}/task/{process}/children").read_text().split()
-    return [int(child) for child in listed if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
-
-
 @pytest.fixture
 def asking(prepared):
     """A run on a terminal that has begun to ask cvc5."""
@@ -334,13 +327,6 @@ def test_children_that_are_all_killed(prepared, asking):
     assert re.search(rb"cvc5: pair \d: .*: not decided, as two worker processes died at it", asking.seen)
     assert_nothing_is_left(prepared.folder)
     assert_session_ends(asking.process.pid)
-
-
-def kill_children(process):
-    while process.returncode is None:
-        with contextlib.suppress(OSError):
-            for child in children(process.pid):
-                os.kill(child, signal.SIGKILL)
 
 
 def test_interrupt_while_cvc5_is_asked(prepared, asking):

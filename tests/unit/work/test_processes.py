@@ -7,7 +7,9 @@ import operator
 import os
 import signal
 import tempfile
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -16,7 +18,7 @@ import pytest
 
 from certify.errors import InputError, WorkLostError
 from certify.work import ALONE, Task, do
-from certify.work.processes import WORTH, cores, local_crew, other_processes
+from certify.work.processes import WORTH, _interrupts_held, cores, local_crew, other_processes
 
 
 def test_none_for_one():
@@ -187,6 +189,40 @@ def test_a_module_that_is_not_there():
 
 
 # Leaving.
+
+
+def test_an_interrupt_waits_until_a_process_has_begun():
+    """Also where it comes in another thread than the one that holds it back."""
+    reached = []
+
+    def begin():
+        with _interrupts_held():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.05)
+            reached.append(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+        reached.append("later")
+
+    over = threading.Event()
+    other = threading.Thread(target=over.wait)
+    other.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            begin()
+    finally:
+        over.set()
+        other.join()
+    assert reached == [True]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_interrupts_in_another_thread_are_nobodys_business():
+    with ThreadPoolExecutor(1) as threads:
+        assert list(threads.submit(in_a_thread).result()) == [0, 1]
+
+
+def in_a_thread():
+    with local_crew(2) as crew:
+        return list(crew.run(abs, [0, -1]))
 
 
 @pytest.mark.parametrize("ending", [KeyboardInterrupt, GeneratorExit, InputError])
