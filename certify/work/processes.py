@@ -175,10 +175,6 @@ class _Worker:
         """Wait for its end."""
         self._executor.shutdown(cancel_futures=True)
 
-    def abandon(self) -> None:
-        """Wait for nothing."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
-
 
 class _Pool:
     """Workers, who begin when there is work for them."""
@@ -263,8 +259,9 @@ class _Pool:
         """End them, whatever they are at."""
         for process in multiprocessing.active_children():
             process.terminate()
+        # What is left of an executor when Python ends complains of what it is closing itself, so wait for that.
         for worker in self._workers:
-            worker.abandon()
+            worker.close()
         self._store.close()
 
 
