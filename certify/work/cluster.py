@@ -23,7 +23,7 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, wait
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
@@ -160,11 +160,18 @@ class _Cluster:
         expected = dict(_here())
         for package in PACKAGES:
             # A function that any Python has: a worker may lack ours.
-            found = self._client.run(metadata.version, package, on_error="return")
-            self._check((package, expected[package]), found)
-        every = self._client.run(identity, on_error="return").items()
+            self._check((package, expected[package]), self._ask(metadata.version, package))
+        every = self._ask(identity).items()
         sources = {worker: dict(said)[SOURCE] if isinstance(said, tuple) else said for worker, said in every}
         self._check((SOURCE, expected[SOURCE]), sources)
+
+    def _ask(self, function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
+        """Return by worker what a function returns there, or the error that it was."""
+        try:
+            return dict(self._client.run(function, *arguments, on_error="return"))
+        except Exception as error:  # noqa: BLE001 - Dask has many
+            problem = f"expected workers at {self._address} that answer, found {_said(error)}"
+            raise InputError(problem, PLACE) from None
 
     def _check(self, expected: tuple[str, str], found: Mapping[str, Any]) -> None:
         name, version = expected
@@ -202,17 +209,13 @@ class _Cluster:
         Raises:
             WorkLostError: there will be none.
         """
-        while True:
-            try:
-                done = sent.future.result(timeout=_LOOK)
-            except TimeoutError as error:
-                if sent.future.done():
-                    raise self._lost(sent.name, error) from None
-                self._check_somebody_works(sent.name)
-            except (CancelledError, Exception) as error:  # noqa: BLE001 - as for `_send`
-                raise self._lost(sent.name, error) from None
-            else:
-                return self._value(sent.name, done)
+        while not wait([sent.future], timeout=_LOOK).done:
+            self._check_somebody_works(sent.name)
+        try:
+            done = sent.future.result()
+        except (CancelledError, Exception) as error:  # noqa: BLE001 - as for `_send`
+            raise self._lost(sent.name, error) from None
+        return self._value(sent.name, done)
 
     def _value(self, name: str, done: Any) -> Any:
         if not isinstance(done, _Done):
@@ -240,7 +243,10 @@ class _Cluster:
         """Return whether there are workers, and note how many."""
         # Without a scheduler every item is cancelled, and nobody is left to ask.
         if self._client.status == "running":
-            self._workers = len(self._client.nthreads())
+            try:
+                self._workers = len(self._client.nthreads())
+            except Exception:  # noqa: BLE001 - it is gone at this moment
+                self._workers = 0
         self._looked = time.monotonic()
         if self._workers:
             self._seen = self._looked

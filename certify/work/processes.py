@@ -102,16 +102,11 @@ class _Item:
         future = self.future
         if future is None:
             return True
-        return future.done() and not future.cancelled() and isinstance(future.exception(), BrokenProcessPool)
+        return future.done() and isinstance(future.exception(), BrokenProcessPool)
 
     @property
     def is_done(self) -> bool:
         return self.future is not None and self.future.done() and not self.is_lost
-
-    def cancel(self) -> None:
-        """Have it not done, if it is not yet begun."""
-        if self.future is not None:
-            self.future.cancel()
 
     def result(self) -> Any:
         assert self.future is not None
@@ -173,11 +168,7 @@ class _Worker:
 
     def close(self) -> None:
         """Wait for its end."""
-        self._executor.shutdown(cancel_futures=True)
-
-    def abandon(self) -> None:
-        """Wait for nothing."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._executor.shutdown()
 
 
 class _Pool:
@@ -218,20 +209,16 @@ class _Pool:
         self._begin()
         source, more = iter(items), True
         waiting: deque[_Item] = deque()
-        try:
-            while more or waiting:
-                for worker in self._workers:
-                    worker.look()
-                more = more and self._give(function, source, waiting)
-                if waiting and waiting[0].is_done:
-                    item = waiting.popleft()
-                    self._store.drop(item.packed)
-                    yield item.result()
-                else:
-                    wait(list(self._at_work()), return_when=FIRST_COMPLETED)
-        finally:
-            for item in waiting:
-                item.cancel()
+        while more or waiting:
+            for worker in self._workers:
+                worker.look()
+            more = more and self._give(function, source, waiting)
+            if waiting and waiting[0].is_done:
+                item = waiting.popleft()
+                self._store.drop(item.packed)
+                yield item.result()
+            else:
+                wait(list(self._at_work()), return_when=FIRST_COMPLETED)
 
     def _at_work(self) -> Iterator[Future[Any]]:
         for worker in self._workers:
@@ -263,8 +250,9 @@ class _Pool:
         """End them, whatever they are at."""
         for process in multiprocessing.active_children():
             process.terminate()
+        # What is left of an executor when Python ends complains of what it is closing itself, so wait for that.
         for worker in self._workers:
-            worker.abandon()
+            worker.close()
         self._store.close()
 
 

@@ -10,6 +10,7 @@ import sys
 import threading
 from functools import partial
 
+import distributed
 import processes
 import pytest
 from clusters import cluster
@@ -229,6 +230,24 @@ def test_what_cannot_cross(there, call):
 
 
 # Clusters that die.
+
+
+def gone(*_, **__):
+    raise OSError("Timed out trying to connect")
+
+
+def test_a_scheduler_that_is_gone_when_it_is_asked(there, monkeypatch):
+    """Who is there is asked now and then; what becomes of an item does not hang on that."""
+    with cluster_crew(there.address, 1) as crew:
+        monkeypatch.setattr(module, "_LOOK", 0.0)
+        monkeypatch.setattr(distributed.Client, "nthreads", gone)
+        assert list(crew.run(abs, range(10))) == list(range(10))
+
+
+def test_a_cluster_that_is_gone_before_any_work(there, monkeypatch):
+    monkeypatch.setattr(distributed.Client, "run", gone)
+    with pytest.raises(InputError, match=r"expected workers at tcp://.* that answer, found OSError: Timed out"):
+        enter(there.address)
 
 
 def test_a_worker_that_is_killed(tmp_path):
