@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from certify.network.matrix import Int64Array
+from solvers.subset_sum import ANY, Count
 
 Cause: TypeAlias = Literal["range", "parity", "density"]
 
@@ -41,6 +42,13 @@ class Failure:
     half: str
     units: int
     cause: Cause
+
+
+def help_with(count: Count) -> Mapping[Cause, str]:
+    """Return what would help where a weight may take so many products."""
+    if count == ANY:
+        return _HELP
+    return _HELP | {"density": f"another --kept-per-weight than {count}, a finer --precision or another --seed"}
 
 
 def cause_of(items: Int64Array, target: int) -> Cause:

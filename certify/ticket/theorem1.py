@@ -42,7 +42,7 @@ from certify.network.operators import Convolution
 from certify.network.operators.operator import Interval
 from certify.ticket.block import FIRST_LOOK, Half, TooLargeError, Wanted, search_block
 from certify.ticket.drawn import Drawn, Strip
-from certify.ticket.failure import Failure, explain
+from certify.ticket.failure import Failure, explain, help_with
 from certify.ticket.goal import SPARSEST, Goal
 from certify.ticket.sharing import Reach, share_out
 from certify.ticket.taken import Found, Taken
@@ -203,7 +203,7 @@ def _search_layer(layer: _Layer, *, ahead: bool = False, reach: Reach = lambda _
         ) from None
     if failures:
         kind = f"{layer.block_width} units" if layer.block_width is not None else f"first {MAX_BLOCK} units"
-        raise TicketNotFoundError(explain(failures, f"{kind} of a block"))
+        raise TicketNotFoundError(explain(failures, f"{kind} of a block", help_with(layer.goal.count)))
     return taken.masks(max(1, width))
 
 

@@ -44,6 +44,13 @@ class Count:
     def __post_init__(self) -> None:
         assert self.least == 0 if self.most is None else 0 <= self.least <= self.most
 
+    def __str__(self) -> str:
+        if self.most is None:
+            return "any number"
+        if self.least == self.most:
+            return f"exactly {self.most}"
+        return f"at most {self.most}" if self.least == 0 else f"{self.least} to {self.most}"
+
 
 ANY = Count()
 

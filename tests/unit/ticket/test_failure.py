@@ -9,7 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from certify.ticket.failure import Failure, cause_of, explain
+from certify.ticket.failure import Failure, cause_of, explain, help_with
+from solvers.subset_sum import Count
 
 
 @pytest.mark.parametrize(
@@ -76,3 +77,14 @@ def test_four_are_named_and_the_rest_counted(count, more):
     assert named.count("w") == 4
     assert named.endswith(f"w3 (inputs ≥ 0, 3 units): range{more}")
     assert "\n" not in said
+
+
+def test_what_helps_where_few_products_are_allowed():
+    said = explain([failure("a", "density"), failure("b", "range")], "first units", help_with(Count(0, 1)))
+    assert "density: another --kept-per-weight than at most 1, a finer --precision" in said
+    assert "range: a larger --width" in said
+    assert help_with(Count(2, 2))["density"].startswith("another --kept-per-weight than exactly 2")
+    assert help_with(Count(2, 3))["density"].startswith("another --kept-per-weight than 2 to 3")
+    assert explain([failure("a", "density")], "units", help_with(Count())) == explain(
+        [failure("a", "density")], "units"
+    )
