@@ -58,17 +58,21 @@ def evaluate(program: Program, point: Sequence[int]) -> tuple[int, ...]:
     """The outputs, not yet shifted to the common scale."""
     values = list(point)
     for layer in program.layers:
-        values += layer.constants.tolist()
-        outputs = []
+        values = sums(layer, values)
         for row in range(layer.rows):
-            total = int(layer.bias[row])
-            for entry in range(int(layer.start[row]), int(layer.start[row + 1])):
-                total += int(layer.values[entry]) * values[int(layer.columns[entry])]
             for opcode, a, b, _ in layer.steps[row % len(layer.steps)].tolist():
-                total = step(opcode, a, b, total)
-            outputs.append(total)
-        values = outputs
+                values[row] = step(opcode, a, b, values[row])
     return tuple(values)
+
+
+def sums(layer: Layer, values: Sequence[int]) -> list[int]:
+    """What every row of a layer is before its steps."""
+    given = [*values, *layer.constants.tolist()]
+    found = layer.bias.tolist()
+    for row in range(layer.rows):
+        for entry in range(int(layer.start[row]), int(layer.start[row + 1])):
+            found[row] += int(layer.values[entry]) * given[int(layer.columns[entry])]
+    return found
 
 
 def common_values(program: Program, point: Sequence[int]) -> list[int]:

@@ -23,8 +23,7 @@ from certify.network.steps import RequantizeQ31, RoundSignificant
 from certify.proof.formulas import step_terms
 from certify.proof.structure import UNFED, Pair
 from certify.work import Task
-from solvers.smt import session
-from solvers.smt.arena import Arena
+from solvers.smt import many, session
 from solvers.smt.session import Answer, Outcome
 from solvers.smt.terms import Z3
 from solvers.smt.vocabulary import Formula, Term, Vocabulary
@@ -82,12 +81,12 @@ def neuron_name(pair: Pair, *outputs: int) -> str:
 
 def check_neurons(pair: Pair, outputs: Sequence[int], rlimit: int) -> tuple[Outcome, ...]:
     """Ask z3 for an input on which any of some neurons of one group differs, and one by one where it finds any."""
-    with Arena() as words:
+
+    def write(words: Vocabulary) -> list[Formula]:
         neurons = _Neurons(words, pair, _group_of(pair, outputs[0]))
-        differences = [neurons.difference(output) for output in outputs]
-        bounds = words.all_of(neurons.bounds)
-        refuted = session.refute_all([bounds], differences, rlimit, words, simple=True).complete
-    if refuted:
+        return [*neurons.bounds, words.any_of([neurons.difference(output) for output in outputs])]
+
+    if many.check(write, rlimit) is Answer.UNSAT:
         return (Outcome(Answer.UNSAT),) * len(outputs)
     return tuple(check_neuron(pair, output, rlimit) for output in outputs)
 

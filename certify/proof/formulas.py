@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import pairwise
 
 from certify.network import rounding
 from certify.network.rounding import Q31_BITS, SIGNIFICANT_BITS, Rule
@@ -91,13 +92,14 @@ def half_variable(half: int) -> str:
 def weight_formulas(words: Vocabulary, listed: WeightObligations, weight_bits: int, variable: Term) -> list[Formula]:
     """Return the negations of weight obligations, all of one half: left ≠ right, on its variable (condition 3)."""
     made, kept = _Edges(words, variable), zip(listed.v.tolist(), listed.u.tolist(), strict=True)
-    lefts = words.totals([made[edge] for edge in kept], listed.start.tolist())
+    edges = [made[edge] for edge in kept]
     sign = -1 if NEGATIVE in listed.half[:1] else 1
     weights = [sign * weight for weight in listed.weight.tolist()]
     right = {
         weight: words.times(1 << weight_bits, words.times(weight, variable)) for weight in dict.fromkeys(weights)
     }
-    return words.differences(lefts, [right[weight] for weight in weights])
+    spans = zip(weights, pairwise(listed.start.tolist()), strict=True)
+    return [words.differ(words.total(edges[first:last]), right[weight]) for weight, (first, last) in spans]
 
 
 def bias_formula(words: Vocabulary, item: PairObligations, output: int) -> Formula:

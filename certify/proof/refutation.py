@@ -15,16 +15,14 @@ from certify.proof.formulas import half_variable, weight_formulas
 from certify.proof.obligations import NEGATIVE, PairObligations, Range, StepsObligation, WeightObligations
 from certify.proof.sharing import distinct, runs
 from certify.work import Task
-from solvers.smt import session
-from solvers.smt.arena import Arena
+from solvers.smt import many, session
 from solvers.smt.session import Answer
-from solvers.smt.terms import Z3
-from solvers.smt.vocabulary import Formula
+from solvers.smt.vocabulary import Formula, Vocabulary
 
 PART = 1 << 14
 BOXES = 64
-SECONDS_AN_OBLIGATION = 6e-6
-SECONDS_A_LEMMA = 7e-5
+SECONDS_AN_OBLIGATION = 7e-6
+SECONDS_A_LEMMA = 6e-5
 
 
 @dataclass(frozen=True)
@@ -98,31 +96,36 @@ def ranges(item: PairObligations) -> list[Range]:
 def _check_ranges(item: PairObligations, rlimit: int) -> Iterator[Unproved]:
     """Condition 4: z3 answers `sat` to every range alone, or to all at once, each of a variable of its own."""
     every = ranges(item)
-    with Arena() as words:
-        together = [formulas.range_formula(words, low, high, index) for index, (low, high) in enumerate(every)]
-        answer = session.check(together, rlimit, words).answer
-    if answer is Answer.SAT and all(low <= high for low, high in every):
+
+    def together(words: Vocabulary) -> list[Formula]:
+        return [formulas.range_formula(words, low, high, index) for index, (low, high) in enumerate(every)]
+
+    if many.check(together, rlimit) is Answer.SAT and all(low <= high for low, high in every):
         return
     for low, high in every:
-        outcome = session.check([formulas.range_formula(Z3, low, high)], rlimit)
-        if low > high or outcome.answer is not Answer.SAT:
-            yield Unproved(f"pair {item.pair.index}: {range_name(low, high)}", outcome.answer)
+        answer = many.check(partial(_range, span=(low, high)), rlimit)
+        if low > high or answer is not Answer.SAT:
+            yield Unproved(f"pair {item.pair.index}: {range_name(low, high)}", answer)
+
+
+def _range(words: Vocabulary, span: Range) -> list[Formula]:
+    return [formulas.range_formula(words, *span)]
 
 
 def _refute_lemmas(index: int, weights: Mapping[Range, Sequence[int]], rlimit: int) -> tuple[Unproved, ...]:
     """Condition 2, one question for some boxes, each with variables of its own."""
-    assumptions: list[Formula] = []
-    differences: list[Formula] = []
-    names: list[str] = []
-    with Arena() as words:
+
+    def write(words: Vocabulary) -> tuple[list[Formula], list[Formula]]:
+        assumptions: list[Formula] = []
+        differences: list[Formula] = []
         for which, ((low, high), kept) in enumerate(weights.items()):
-            where = box_name(low, high)
             assumptions += formulas.relu_assumptions(words, low, high, which)
             differences.append(formulas.split_formula(words, low, high, which))
             differences += [formulas.lemma_formula(words, u, which) for u in kept]
-            names += [f"{where} {SPLIT}", *(f"{where} {lemma_name(u)}" for u in kept)]
-        refutation = session.refute_all(assumptions, differences, rlimit, words, simple=True)
-    return tuple(_report(refutation, f"pair {index}:", names.__getitem__))
+        return assumptions, differences
+
+    names = [f"{box_name(*box)} {what}" for box, kept in weights.items() for what in (SPLIT, *map(lemma_name, kept))]
+    return tuple(_report(many.refute(write, rlimit), f"pair {index}:", names.__getitem__))
 
 
 def _refute_weights(index: int, weight_bits: int, listed: WeightObligations, rlimit: int) -> tuple[Unproved, ...]:
@@ -130,25 +133,27 @@ def _refute_weights(index: int, weight_bits: int, listed: WeightObligations, rli
 
     Were one of these ranges empty, all of it would be refuted: condition 4 is that none is.
     """
-    assumptions: list[Formula] = []
-    differences: list[Formula] = []
-    with Arena() as words:
+
+    def write(words: Vocabulary) -> tuple[list[Formula], list[Formula]]:
+        assumptions: list[Formula] = []
+        differences: list[Formula] = []
         for which, (first, last) in enumerate(runs(listed)):
             same = listed.part(first, last)
             variable = words.variable(f"{half_variable(same.half[0])}{which}")
             assumptions.append(words.within(variable, *same.range_of(0)))
             differences += weight_formulas(words, same, weight_bits, variable)
-        refutation = session.refute_all(assumptions, differences, rlimit, words, simple=True)
-    return tuple(_report(refutation, f"pair {index}:", partial(weight_name, listed)))
+        return assumptions, differences
+
+    return tuple(_report(many.refute(write, rlimit), f"pair {index}:", partial(weight_name, listed)))
 
 
 def _refute_biases(item: PairObligations, rlimit: int) -> Iterator[Unproved]:
     """Condition 3 for constant lines."""
-    outputs = range(item.pair.target.outputs)
-    with Arena() as words:
-        differences = [formulas.bias_formula(words, item, output) for output in outputs]
-        refutation = session.refute_all([], differences, rlimit, words)
-    yield from _report(refutation, f"pair {item.pair.index}:", bias_name)
+
+    def write(words: Vocabulary) -> tuple[list[Formula], list[Formula]]:
+        return [], [formulas.bias_formula(words, item, output) for output in range(item.pair.target.outputs)]
+
+    yield from _report(many.refute(write, rlimit), f"pair {item.pair.index}:", bias_name)
 
 
 def _refute_steps(item: PairObligations, rlimit: int) -> Iterator[Unproved]:
@@ -159,11 +164,12 @@ def _refute_steps(item: PairObligations, rlimit: int) -> Iterator[Unproved]:
     alone = [[steps] for steps in item.steps if steps.target != steps.ticket]
     own = [steps for steps in item.steps if steps.target == steps.ticket]
     for asked in (*alone, *([own] if own else [])):
-        differences = [Z3.all_of(formulas.steps_formulas(Z3, steps)) for steps in asked]
-        refutation = session.refute_all([], differences, rlimit)
-        yield from _report(
-            refutation, f"pair {item.pair.index}:", [steps_name(item, steps) for steps in asked].__getitem__
-        )
+
+        def write(words: Vocabulary, asked: Sequence[StepsObligation] = asked) -> tuple[list[Formula], list[Formula]]:
+            return [], [words.all_of(formulas.steps_formulas(words, steps)) for steps in asked]
+
+        names = [steps_name(item, steps) for steps in asked]
+        yield from _report(many.refute(write, rlimit, simple=False), f"pair {item.pair.index}:", names.__getitem__)
 
 
 def _report(refutation: session.Refutation, where: str, name: Callable[[int], str]) -> Iterator[Unproved]:

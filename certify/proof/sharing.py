@@ -18,6 +18,7 @@ from certify.proof.obligations import NEGATIVE, POSITIVE, Range, WeightObligatio
 
 WORD = 2**62
 _SPREAD = 4
+"""Up to so many times as far apart as there are values, they are ranks as they stand, without being sorted."""
 
 
 def distinct(listed: WeightObligations) -> WeightObligations:
@@ -42,7 +43,7 @@ def numbers(listed: WeightObligations) -> Int64Array:
     edges = _sorted_within(edges, kinds, lengths)
     left = np.flatnonzero(lengths)
     while len(left):
-        assert count * (kinds + 1) <= WORD
+        _check_fits(count * (kinds + 1))
         packed, room = found[left], count
         while room * (kinds + 1) <= WORD and (lengths[left] > at).any():
             # 0 for an obligation that has no more edges.
@@ -84,13 +85,23 @@ def _ranks(values: Int64Array, *, dense: bool = True) -> tuple[Int64Array, int]:
 
 def _pack(left: tuple[Int64Array, int], right: tuple[Int64Array, int]) -> tuple[Int64Array, int]:
     """Return ranks of pairs of ranks."""
-    assert left[1] * right[1] <= WORD
+    _check_fits(left[1] * right[1])
     return _ranks(left[0] * right[1] + right[0])
+
+
+def _check_fits(count: int) -> None:
+    """Check that so many numbers fit into a word: one that wrapped could be another obligation's.
+
+    Raises:
+        OverflowError: they do not.
+    """
+    if count > WORD:
+        raise OverflowError(f"expected at most 2^{WORD.bit_length() - 1} numbers for obligations, found {count}")
 
 
 def _sorted_within(edges: Int64Array, kinds: int, lengths: Int64Array) -> Int64Array:
     """Return every obligation's edges in rising order."""
-    assert len(lengths) * kinds <= WORD
+    _check_fits(len(lengths) * kinds)
     first = np.repeat(np.arange(len(lengths), dtype=np.int64) * kinds, lengths)
     found: Int64Array = np.sort(first + edges) - first
     return found

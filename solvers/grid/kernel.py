@@ -4,10 +4,15 @@ Programs arrive as one straight line (`flat.py` writes it): their values are num
 they share, then the constants of all layers, then the rows of all layers in order, so that a row reads only nodes
 before its own. There are no layers left and no opcodes: each step is a row of numbers of one of four kinds.
 
-Many points are evaluated at a time. The work array is [nodes, lanes], and every innermost loop runs over
-the lanes of one node with the same weights or step, which is the form that compilers turn into vector instructions.
-What these loops wait for is memory, so a row takes four entries at a time; and where every number met is known to
-fit 32 bits, the lanes are int32, of which a vector holds twice as many. A kernel is compiled for each kind it meets.
+Many points are evaluated at a time. The work array is [nodes, lanes], and every innermost loop runs over the lanes of
+a few nodes with the same weights or step, which is the form that compilers turn into vector instructions. What these
+loops wait for is memory, so two rows take four nodes at a time (`pairs.py`), and a sum is clamped before it is
+written; a sweep spares the first layers their products (`blocks.py`); and where every number met is known to fit 32
+bits, the lanes are int32, of which a vector holds twice as many. A kernel is compiled for each kind it meets.
+
+Two things here are for the machine alone. Places in `cells`, the work array as one row, are unsigned: signed ones
+might be negative, which Python counts from the end, and a loop that has to ask is not vectorised. And the number of
+lanes is no power of two (`flat.py`): equal low bits of their addresses would make nodes collide in the caches.
 
 Array bounds and the ranges of numbers are not checked here: the shapes are by `Layer` and `Program`, the box by the
 wrappers in `sweep.py` and `search.py`, and the ranges by whoever made the programs (`program.py`). What the
@@ -51,47 +56,70 @@ class Relation(NamedTuple):
 class Flat(NamedTuple):
     """Programs as a straight line; node first_row + r is computed by row r.
 
+    Rows are computed in pairs: pair p is the rows 2p and 2p + 1, of one layer, on the nodes that either reads. A
+    layer with an odd number of rows has one more, which nothing reads.
+
     Attributes:
-        start: int64[rows + 1]; row r sums the entries start[r] to start[r + 1].
-        nodes: int64[entries]: the node that an entry reads.
-        weights: [entries], int32 or int64 as the lanes are.
+        groups: int64[pairs + 1]; pair p sums the groups groups[p] to groups[p + 1], at least one.
+        nodes: int64[groups, 4]: the nodes that a group reads; one that is read for nothing has the weights 0.
+        weights: [groups, 2, 4], int32 or int64 as the lanes are: for each row of the pair.
         bias: [rows], likewise.
-        steps_from, steps_to: int64[rows]; row r runs the steps steps_from[r] to steps_to[r].
+        clamps: [rows + 1, 2], likewise: low and high, which a row's sum is clamped to first of all; the type's own
+            where no step says so, and in the last of them.
+        offsets: int64[pairs]: where the pair's rows are among those of both first layers, the only ones that read
+            inputs; -1 for the pairs of other layers.
+        steps_from, steps_to: int64[rows]; row r then runs the steps steps_from[r] to steps_to[r].
         steps: [steps, 6] as the lanes are, a kind and its numbers, 0 where it has fewer: CLAMP, low, high; MULTIPLY,
             factor; SIGNIFICANT, bits, half-even; or ROUND, shift, addend, odd, negative, zero_point, which is
-            ((x + addend + ((x >> shift) & odd) + ((x >> 63) & negative)) >> shift) + zero_point.
+            ((x + addend + ((x >> shift) & odd) + (negative if x < 0 else 0)) >> shift) + zero_point, the shift less
+            than a lane has bits.
         constants: [constants] as the lanes are: what the nodes inputs to first_row hold.
         inputs: how many nodes are a point's.
         first_row: the first computed node.
+        computed: int64[rows of all layers]: their nodes, without those of rows that nothing reads.
         outputs: int64[programs, outputs]: the nodes that are each program's outputs.
-        output_shifts: int64[programs]: a program's outputs are shifted left by it before they are compared.
+        scales: [programs] as the lanes are: what a program's outputs are multiplied by before they are compared.
     """
 
-    start: Int64Array
+    groups: Int64Array
     nodes: Int64Array
     weights: Lanes
     bias: Lanes
+    clamps: Lanes
+    offsets: Int64Array
     steps_from: Int64Array
     steps_to: Int64Array
     steps: Lanes
     constants: Lanes
     inputs: int
     first_row: int
+    computed: Int64Array
     outputs: Int64Array
-    output_shifts: Int64Array
+    scales: Lanes
 
 
-class Grid(NamedTuple):
-    """A box, for walking it in strides.
+class Blocks(NamedTuple):
+    """A box cut into blocks: the last features take all their values within one, the feature before them some.
+
+    The other features, and where the one before them stands, are the block's; they are counted through in the order
+    of the box, so that the points of a block follow each other.
 
     Attributes:
-        low, high: int64[features], two opposite corners.
-        stride: int64[features]: the number of lanes in the mixed radix of the box's sizes, the lowest digit last.
+        low, high: int64[counted features], opposite corners of the box in the features that are counted.
+        stride: int64[counted features]: how far one block is from the next, 1 but for the last of them.
+        each: how many points there are for each value of the last one.
+        slopes: [counted features, rows of both first layers] as the lanes are: by how much a row's sum grows with a
+            feature.
+        differences: [rows of both first layers, points of a block] as the lanes are: by how much the sum of a row at
+            a point of the block differs from that at the block's first point.
     """
 
     low: Int64Array
     high: Int64Array
     stride: Int64Array
+    each: int
+    slopes: Lanes
+    differences: Lanes
 
 
 @kernel
@@ -122,62 +150,110 @@ def _run_step(steps: Lanes, step: int, work: Lanes, node: int, lanes: int) -> No
         for lane in range(lanes):
             work[node, lane] = _round_significant(np.int64(work[node, lane]), bits)
     else:
-        shift, addend, odd = np.int64(steps[step, 1]), steps[step, 2], steps[step, 3]
-        negative, zero_point = steps[step, 4], steps[step, 5]
-        if odd != 0 or negative != 0:
-            for lane in range(lanes):
-                x = np.int64(work[node, lane])
-                work[node, lane] = x + (((x >> shift) & odd) + ((x >> 63) & negative))
-        for lane in range(lanes):
-            work[node, lane] = ((np.int64(work[node, lane]) + addend) >> shift) + zero_point
+        _round(steps, step, work, node, lanes)
 
 
 @kernel
-def _accumulate(flat: Flat, row: int, work: Lanes, lanes: int) -> None:
-    """Sum a row's bias and entries in its node."""
-    node, end = flat.first_row + row, flat.start[row + 1]
-    weights, nodes, bias = flat.weights, flat.nodes, flat.bias[row]
+def _round(steps: Lanes, step: int, work: Lanes, node: int, lanes: int) -> None:
+    """Shift and round the lanes of one node; each sum on the way fits them, and is cut to them for narrow shifts."""
+    kind = work.dtype.type
+    shift, addend, odd = steps[step, 1], steps[step, 2], steps[step, 3]
+    negative, zero_point = steps[step, 4], steps[step, 5]
+    if odd != 0 or negative != 0:
+        for lane in range(lanes):
+            x = work[node, lane]
+            work[node, lane] = x + ((np.right_shift(x, shift) & odd) + (negative if x < 0 else 0))
     for lane in range(lanes):
-        work[node, lane] = bias
-    entry = flat.start[row]
-    while entry + 4 <= end:
-        a, b, c, d = weights[entry], weights[entry + 1], weights[entry + 2], weights[entry + 3]
-        first, second, third, fourth = nodes[entry], nodes[entry + 1], nodes[entry + 2], nodes[entry + 3]
-        for lane in range(lanes):
-            some = a * work[first, lane] + b * work[second, lane]
-            work[node, lane] += some + (c * work[third, lane] + d * work[fourth, lane])
-        entry += 4
-    while entry < end:
-        weight, read = weights[entry], nodes[entry]
-        for lane in range(lanes):
-            work[node, lane] += weight * work[read, lane]
-        entry += 1
+        work[node, lane] = np.right_shift(kind(work[node, lane] + addend), shift) + zero_point
+
+
+@kernel
+def _accumulate(flat: Flat, pair: int, cells: Lanes, width: int, lanes: int) -> None:
+    """Sum the biases and entries of two rows in their nodes, and clamp the sums."""
+    kind, weights, nodes, clamps = cells.dtype.type, flat.weights, flat.nodes, flat.clamps
+    one = np.uint64((flat.first_row + 2 * pair) * width)
+    two = one + np.uint64(width)
+    begin, end = flat.groups[pair], flat.groups[pair + 1]
+    for n in range(begin, end):
+        row, other = (2 * pair, 2 * pair + 1) if n == end - 1 else (flat.bias.size, flat.bias.size)
+        low, high, least, most = clamps[row, 0], clamps[row, 1], clamps[other, 0], clamps[other, 1]
+        a, b, c, d = weights[n, 0, 0], weights[n, 0, 1], weights[n, 0, 2], weights[n, 0, 3]
+        e, f, g, h = weights[n, 1, 0], weights[n, 1, 1], weights[n, 1, 2], weights[n, 1, 3]
+        i, j = np.uint64(nodes[n, 0] * width), np.uint64(nodes[n, 1] * width)
+        k, m = np.uint64(nodes[n, 2] * width), np.uint64(nodes[n, 3] * width)
+        if n == begin:
+            bias, more = flat.bias[2 * pair], flat.bias[2 * pair + 1]
+            for lane in range(np.uint64(lanes)):
+                w, x, y, z = cells[i + lane], cells[j + lane], cells[k + lane], cells[m + lane]
+                cells[one + lane] = min(max(kind(bias + (a * w + b * x) + (c * y + d * z)), low), high)
+                cells[two + lane] = min(max(kind(more + (e * w + f * x) + (g * y + h * z)), least), most)
+        else:
+            for lane in range(np.uint64(lanes)):
+                w, x, y, z = cells[i + lane], cells[j + lane], cells[k + lane], cells[m + lane]
+                ours, theirs = (a * w + b * x) + (c * y + d * z), (e * w + f * x) + (g * y + h * z)
+                cells[one + lane] = min(max(kind(cells[one + lane] + ours), low), high)
+                cells[two + lane] = min(max(kind(cells[two + lane] + theirs), least), most)
+
+
+@kernel
+def _spread(flat: Flat, pair: int, blocks: Blocks, sums: Lanes, cells: Lanes, width: int, lanes: int) -> None:
+    """Add differences to the sums that two rows of a first layer have at the block's first point, and clamp them."""
+    kind, differences, row, offset = cells.dtype.type, blocks.differences, 2 * pair, flat.offsets[pair]
+    ours, theirs = sums[offset], sums[offset + 1]
+    low, high, least, most = (
+        flat.clamps[row, 0],
+        flat.clamps[row, 1],
+        flat.clamps[row + 1, 0],
+        flat.clamps[row + 1, 1],
+    )
+    one = np.uint64((flat.first_row + row) * width)
+    two = one + np.uint64(width)
+    for lane in range(np.uint64(lanes)):
+        cells[one + lane] = min(max(kind(ours + differences[offset, lane]), low), high)
+        cells[two + lane] = min(max(kind(theirs + differences[offset + 1, lane]), least), most)
 
 
 @kernel
 def evaluate(flat: Flat, work: Lanes, lanes: int) -> None:
     """Compute every row's node in the first `lanes` lanes of `work` from its inputs and constants, in place."""
-    for row in range(flat.bias.size):
-        _accumulate(flat, row, work, lanes)
-        for step in range(flat.steps_from[row], flat.steps_to[row]):
-            _run_step(flat.steps, step, work, flat.first_row + row, lanes)
+    cells = work.reshape(-1)
+    for pair in range(flat.offsets.size):
+        _accumulate(flat, pair, cells, work.shape[1], lanes)
+        for row in range(2 * pair, 2 * pair + 2):
+            for step in range(flat.steps_from[row], flat.steps_to[row]):
+                _run_step(flat.steps, step, work, flat.first_row + row, lanes)
 
 
 @kernel
-def _write_gaps(flat: Flat, work: Lanes, gaps: Int64Array, lanes: int) -> int:
+def _evaluate_block(flat: Flat, blocks: Blocks, sums: Lanes, work: Lanes, lanes: int) -> None:
+    """Compute every row's node in the first `lanes` lanes, from the first layers' sums at the block's first point."""
+    cells = work.reshape(-1)
+    for pair in range(flat.offsets.size):
+        if flat.offsets[pair] < 0:
+            _accumulate(flat, pair, cells, work.shape[1], lanes)
+        else:
+            _spread(flat, pair, blocks, sums, cells, work.shape[1], lanes)
+        for row in range(2 * pair, 2 * pair + 2):
+            for step in range(flat.steps_from[row], flat.steps_to[row]):
+                _run_step(flat.steps, step, work, flat.first_row + row, lanes)
+
+
+@kernel
+def _write_gaps(flat: Flat, work: Lanes, gaps: Lanes, lanes: int) -> int:
     """Write each lane's largest |left - right| over the outputs into `gaps` and return the largest of all."""
-    left_shift, right_shift = flat.output_shifts[0], flat.output_shifts[1]
+    kind = work.dtype.type
+    ours, theirs = flat.scales[0], flat.scales[1]
     for lane in range(lanes):
         gaps[lane] = 0
     for output in range(flat.outputs.shape[1]):
         left, right = flat.outputs[0, output], flat.outputs[1, output]
         for lane in range(lanes):
-            gap = (np.int64(work[left, lane]) << left_shift) - (np.int64(work[right, lane]) << right_shift)
-            gaps[lane] = max(gaps[lane], abs(gap))
-    largest = 0
+            gap = kind(work[left, lane] * ours - work[right, lane] * theirs)
+            gaps[lane] = max(gaps[lane], gap, kind(-gap))
+    largest = kind(0)
     for lane in range(lanes):
         largest = max(largest, gaps[lane])
-    return largest
+    return int(np.int64(largest))
 
 
 @kernel
@@ -191,11 +267,11 @@ def _winner(nodes: Int64Array, work: Lanes, lane: int) -> int:
 
 
 @kernel
-def _first_failing(flat: Flat, work: Lanes, relation: Relation, gaps: Int64Array, lanes: int) -> tuple[int, int]:
+def _first_failing(flat: Flat, work: Lanes, relation: Relation, gaps: Lanes, lanes: int) -> tuple[int, int]:
     """Return the first lane on which the relation fails, or `lanes`, and the largest gap of the lanes up to it."""
     largest = 0
     for lane in range(lanes):
-        largest = max(largest, gaps[lane])
+        largest = max(largest, int(gaps[lane]))
         if relation.kind == WITHIN:
             fails = gaps[lane] > relation.bound
         else:
@@ -206,57 +282,51 @@ def _first_failing(flat: Flat, work: Lanes, relation: Relation, gaps: Int64Array
 
 
 @kernel
-def _advance(grid: Grid, work: Lanes, carry: Int64Array) -> None:
-    """Replace every lane's point by the one a stride further on; after the last point of the box comes its first.
-
-    A stride is added in mixed radix, one feature of all lanes after the other; no sum leaves the lanes' type.
-    """
-    carries = False
-    for lane in range(carry.size):
-        carry[lane] = 0
-    for feature in range(grid.low.size - 1, -1, -1):
-        low, stride = grid.low[feature], grid.stride[feature]
-        if stride == 0 and not carries:
-            continue
-        last, carries = grid.high[feature] - stride, False
-        for lane in range(carry.size):
-            x, carried = np.int64(work[feature, lane]), carry[lane]
-            beyond = x > last or (x == last and carried == 1)
-            work[feature, lane] = low + (x - last - 1 + carried) if beyond else x + stride + carried
-            carry[lane] = 1 if beyond else 0
-            carries = carries or beyond
+def _advance(blocks: Blocks, point: Int64Array, sums: Lanes) -> None:
+    """Go on to where the next block begins, and to the sums there; after the last block comes the first."""
+    for feature in range(point.size - 1, -1, -1):
+        begun, stride = point[feature], blocks.stride[feature]
+        ends = blocks.high[feature] - begun < stride
+        point[feature] = blocks.low[feature] if ends else begun + stride
+        moved = sums.dtype.type(point[feature] - begun)
+        for row in range(sums.size):
+            sums[row] += blocks.slopes[feature, row] * moved
+        if not ends:
+            return
 
 
 @kernel
-def compare_grid(
-    flat: Flat, work: Lanes, relation: Relation, scratch: Int64Array, grid: Grid, count: int
-) -> tuple[int, int, int]:
-    """Compare two programs on `count` points of a box, in mixed radix order, the last feature fastest.
+def compare_blocks(
+    flat: Flat, work: Lanes, relation: Relation, blocks: Blocks, point: Int64Array, sums: Lanes, count: int
+) -> tuple[int, int, bool]:
+    """Compare two programs on `count` blocks of a box, in its order.
 
     Args:
         flat: both programs.
-        work: [nodes, lanes] with its constants filled in and the first points as its inputs, `count` of them or as
-            many as there are lanes.
+        work: [nodes, lanes] with its constants filled in, as many lanes as a block has points or more.
         relation: what has to hold between their outputs.
-        scratch: int64[lanes], overwritten.
-        grid: the box, its stride as many points as there are lanes.
-        count: how many points to visit, from 1 to as many as there are from the first on.
+        blocks: the box.
+        point: int64[counted features]: where the first block begins; overwritten.
+        sums: [rows of both first layers] as the lanes are: what they are there before any step; overwritten.
+        count: how many blocks to visit, at most as many as there are from the first on.
 
     Returns:
-        (visited, lane, largest): how many points were compared, the first one on which the relation fails included;
-        the lane that holds this one, or -1; the largest |left - right| on those points.
+        (visited, largest, fails): how many points were compared, the first one on which the relation fails included;
+        the largest |left - right| on those points; whether there is such a point.
     """
+    gaps = np.empty(work.shape[1], work.dtype)
     visited = largest = 0
-    while True:
-        lanes = min(work.shape[1], count - visited)
-        evaluate(flat, work, lanes)
-        lane, gap = lanes, _write_gaps(flat, work, scratch, lanes)
+    for _ in range(count):
+        lanes = blocks.each
+        if point.size > 0:
+            lanes *= min(blocks.stride[-1], blocks.high[-1] - point[-1] + 1)
+        _evaluate_block(flat, blocks, sums, work, lanes)
+        lane, gap = lanes, _write_gaps(flat, work, gaps, lanes)
         if relation.kind == ARGMAX or gap > relation.bound:
-            lane, gap = _first_failing(flat, work, relation, scratch, lanes)
+            lane, gap = _first_failing(flat, work, relation, gaps, lanes)
         largest = max(largest, gap)
         if lane < lanes:
-            return visited + lane + 1, lane, largest
+            return visited + lane + 1, largest, True
         visited += lanes
-        if visited == count:
-            return visited, -1, largest
-        _advance(grid, work, scratch)
+        _advance(blocks, point, sums)
+    return visited, largest, False

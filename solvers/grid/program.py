@@ -117,6 +117,10 @@ class Layer:
         """How many outputs."""
         return len(self.bias)
 
+    def row_of_entry(self) -> Int64Array:
+        """int64[entries]: the row each entry stands in."""
+        return np.repeat(np.arange(self.rows, dtype=np.int64), np.diff(self.start))
+
 
 _DIMENSIONS = {"start": 1, "columns": 1, "values": 1, "bias": 1, "constants": 1, "steps": 3}
 

@@ -31,12 +31,12 @@ def activations(program: Program, points: Int64Array) -> Int64Array:
     check_points((program,), points)
     flat = flatten((program,))
     work = work_array(flat)
-    found = np.empty((len(points), len(flat.bias)), dtype=np.int64)
+    found = np.empty((len(points), len(flat.computed)), dtype=np.int64)
     for first in range(0, len(points), work.shape[1]):
         block = points[first : first + work.shape[1]]
         work[: flat.inputs, : len(block)] = block.T
         kernel.evaluate(flat, work, len(block))
-        found[first : first + len(block)] = work[flat.first_row :, : len(block)].T
+        found[first : first + len(block)] = work[flat.computed, : len(block)].T
     return found
 
 

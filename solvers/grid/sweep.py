@@ -17,13 +17,25 @@ from typing import TypeVar
 import numpy as np
 
 from solvers.grid import kernel
+from solvers.grid.blocks import blocks_of, cut, sums_at
 from solvers.grid.box import Box, box_of
-from solvers.grid.flat import check_comparable, check_fits, flatten, lane_type, lanes_of, points_per_chunk, work_array
-from solvers.grid.kernel import Grid, Lanes, Relation
+from solvers.grid.flat import (
+    LANES,
+    check_comparable,
+    check_fits,
+    flatten,
+    lane_type,
+    lanes_of,
+    operations_per_point,
+    work_array,
+)
+from solvers.grid.kernel import Relation
 from solvers.grid.program import Program
 from solvers.grid.relation import EQUAL
 
 MAX_POINTS = 2**62
+_BLOCK = LANES
+_CHUNK_OPERATIONS = 2**28
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
@@ -99,36 +111,34 @@ def sweep(
 
 
 class _Chunks:
-    """Two programs and a box, chunk by chunk."""
+    """Two programs and a box, some blocks at a time."""
 
     def __init__(self, programs: tuple[Program, Program], relation: Relation, box: Box) -> None:
         kind = lane_type(programs)
         check_fits(kind, min(box.low, default=0), max(box.high, default=0))
-        self._flat, self._relation, self._box = flatten(programs), relation, box
-        self._grid = Grid(*(np.array(of, dtype=np.int64) for of in (box.low, box.high, box.digits(lanes_of(kind)))))
-        self._size = points_per_chunk(self._flat)
+        self._programs, self._relation = programs, relation
+        self._flat = flatten(programs)
+        self._cut = cut(box, min(_BLOCK, lanes_of(self._flat)))
+        self._blocks = blocks_of(programs, self._cut)
+        operations = self._cut.points * operations_per_point(self._flat)
+        self._size = max(1, _CHUNK_OPERATIONS // operations)
 
     def firsts(self) -> range:
-        """The number of each chunk's first point."""
-        return range(0, self._box.points, self._size)
+        """The number of each chunk's first block."""
+        return range(0, self._cut.counted.points, self._size)
 
     def compare(self, first: int) -> Sweep:
-        """Compare on the chunk that begins at point number `first`."""
-        work = work_array(self._flat)
-        scratch = np.empty(work.shape[1], dtype=np.int64)
-        count = min(self._size, self._box.points - first)
-        _write_points(self._box, first, work[: self._flat.inputs, :count])
-        visited, lane, largest = kernel.compare_grid(self._flat, work, self._relation, scratch, self._grid, count)
-        point = None if lane < 0 else tuple(work[: self._flat.inputs, lane].tolist())
-        return Sweep(int(visited), point, int(largest))
-
-
-def _write_points(box: Box, first: int, lanes: Lanes) -> None:
-    """Write the points number `first` and on into [features, lanes]."""
-    numbers = np.arange(first, first + lanes.shape[1], dtype=np.int64)
-    for feature in reversed(range(lanes.shape[0])):
-        numbers, digits = np.divmod(numbers, box.sizes[feature])
-        lanes[feature] = box.low[feature] + digits
+        """Compare on the chunk that begins with block number `first`."""
+        cut, work, corner = self._cut, work_array(self._flat), self._cut.corner(first)
+        sums, point = (
+            sums_at(self._programs, (*corner, *cut.box.low[cut.features :])),
+            np.array(corner, dtype=np.int64),
+        )
+        count = min(self._size, cut.counted.points - first)
+        seen = kernel.compare_blocks(self._flat, work, self._relation, self._blocks, point, sums, count)
+        visited, largest, fails = seen
+        difference = cut.box.point(cut.number(corner) + int(visited) - 1) if fails else None
+        return Sweep(int(visited), difference, int(largest))
 
 
 def _in_order(

@@ -162,8 +162,8 @@ class _Looking:
         self._work[: flat.inputs, :count] = points.T
         kernel.evaluate(flat, self._work, count)
         left, right = (
-            self._work[nodes, :count].astype(np.int64) << shift
-            for nodes, shift in zip(flat.outputs, flat.output_shifts, strict=True)
+            self._work[nodes, :count].astype(np.int64) * np.int64(scale)
+            for nodes, scale in zip(flat.outputs, flat.scales, strict=True)
         )
         return left, right
 

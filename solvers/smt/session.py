@@ -8,16 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
 
 import z3
 
-from solvers.smt.arena import Arena
-from solvers.smt.terms import Z3, Z3Terms
+from solvers.smt.terms import Z3
 from solvers.smt.vocabulary import Formula
 
 DEFAULT_RLIMIT = 2_000_000_000
-Words: TypeAlias = Z3Terms | Arena
 
 
 class Answer(StrEnum):
@@ -68,41 +65,28 @@ def version() -> str:
     return str(z3.get_version_string())
 
 
-def check(formulas: Sequence[Formula], rlimit: int = DEFAULT_RLIMIT, words: Words = Z3) -> Outcome:
-    """Return whether the formulas, made of these words, hold together anywhere."""
-    outcome, _ = _check(formulas, rlimit, words)
+def check(formulas: Sequence[Formula], rlimit: int = DEFAULT_RLIMIT) -> Outcome:
+    """Return whether the formulas hold together anywhere."""
+    outcome, _ = _check(formulas, rlimit)
     return outcome
 
 
 def refute_all(
-    assumptions: Sequence[Formula],
-    formulas: Sequence[Formula],
-    rlimit: int = DEFAULT_RLIMIT,
-    words: Words = Z3,
-    *,
-    simple: bool = False,
+    assumptions: Sequence[Formula], formulas: Sequence[Formula], rlimit: int = DEFAULT_RLIMIT
 ) -> Refutation:
     """Refute each formula under the assumptions: first all in one disjunction, then what a model singles out.
 
     The assumptions have to be satisfiable themselves, or everything is refuted: the caller asks z3 that first.
-
-    Args:
-        assumptions: what is known.
-        formulas: none of which should hold.
-        rlimit: z3's steps for every question.
-        words: that they are made of.
-        simple: ask z3's kernel without the tactics around it, which are worth their time on hard formulas only.
     """
     left = list(range(len(formulas)))
     satisfiable: list[int] = []
     while left:
-        together = words.any_of([formulas[index] for index in left])
-        outcome, model = _check([*assumptions, together], rlimit, words, simple=simple)
+        outcome, model = _check([*assumptions, Z3.any_of([formulas[index] for index in left])], rlimit)
         if outcome.answer is Answer.UNSAT:
             break
         if model is None:
             return Refutation(tuple(sorted(satisfiable)), tuple(left), outcome.reason)
-        holds = [index for index in left if _is_true(model, words.formula(formulas[index]))]
+        holds = [index for index in left if z3.is_true(model.eval(formulas[index], model_completion=True))]
         if not holds:
             raise RuntimeError("z3's model satisfies a disjunction and none of its members")
         satisfiable += holds
@@ -110,18 +94,12 @@ def refute_all(
     return Refutation(tuple(sorted(satisfiable)))
 
 
-def _is_true(model: z3.ModelRef, formula: z3.BoolRef) -> bool:
-    return bool(z3.is_true(model.eval(formula, model_completion=True)))
-
-
-def _check(
-    formulas: Sequence[Formula], rlimit: int, words: Words, *, simple: bool = False
-) -> tuple[Outcome, z3.ModelRef | None]:
-    solver = z3.SimpleSolver(ctx=words.context) if simple else z3.Solver(ctx=words.context)
+def _check(formulas: Sequence[Formula], rlimit: int) -> tuple[Outcome, z3.ModelRef | None]:
+    solver = z3.Solver()
     solver.set("rlimit", rlimit)
     # z3 would take SIGINT for itself while it searches; Python and whoever watches are to hear of it.
     solver.set("ctrl_c", False)
-    solver.add(*map(words.formula, formulas))
+    solver.add(*formulas)
     answer = solver.check()
     if answer == z3.unsat:
         return Outcome(Answer.UNSAT), None

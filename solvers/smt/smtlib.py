@@ -91,7 +91,11 @@ def commands(name: str, write: Callable[[Vocabulary], Sequence[Formula]], expect
         expected: the answer.
     """
     words = SmtLib()
-    formulas = write(words)
+    asserted = assertions(words, write(words))
+    return f"; {name}\n(push 1)\n{asserted}(set-info :status {expected.value})\n(check-sat)\n(pop 1)\n"
+
+
+def assertions(words: SmtLib, formulas: Sequence[Formula]) -> str:
+    """Return the declarations of all variables of these words, and the assertions of formulas made of them."""
     declared = "".join(f"(declare-const {variable} Int)\n" for variable in words.variables)
-    asserted = "".join(f"(assert {formula})\n" for formula in formulas)
-    return f"; {name}\n(push 1)\n{declared}{asserted}(set-info :status {expected.value})\n(check-sat)\n(pop 1)\n"
+    return declared + "".join(f"(assert {formula})\n" for formula in formulas)

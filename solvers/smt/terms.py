@@ -31,15 +31,6 @@ class Z3Terms(Vocabulary):
     than the solving, and all terms here are integers. What a C function gets is bound to a name, lest z3 frees it.
     """
 
-    @property
-    def context(self) -> z3.Context:
-        """z3's default context."""
-        return z3.main_ctx()
-
-    def formula(self, formula: Formula) -> z3.BoolRef:
-        """Return a formula as z3's Python object, which it is."""
-        return formula
-
     def variable(self, name: str) -> Term:
         return z3.Int(name)
 

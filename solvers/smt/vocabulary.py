@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from typing import Any, TypeAlias
 
 Term: TypeAlias = Any
@@ -86,14 +85,6 @@ class Vocabulary(ABC):
 
         Nothing in the body may mean something else by the name.
         """
-
-    def totals(self, terms: Sequence[Term], start: Sequence[int]) -> list[Term]:
-        """Return the sum of every run of terms: start[i] to start[i + 1], from start[0] = 0 to the last."""
-        return [self.total(terms[first:last]) for first, last in pairwise(start)]
-
-    def differences(self, left: Sequence[Term], right: Sequence[Term]) -> list[Formula]:
-        """Return left[i] ≠ right[i] for every i."""
-        return [self.differ(*both) for both in zip(left, right, strict=True)]
 
     def within(self, term: Term, low: int, high: int) -> Formula:
         """Return low ≤ term ≤ high."""

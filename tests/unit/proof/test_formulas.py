@@ -14,10 +14,10 @@ from certify.network.steps import Clamp, Offset, Relu, Requantize, RequantizeQ31
 from certify.proof import composition, formulas, refutation
 from certify.proof.obligations import NEGATIVE, StepsObligation, obligations
 from certify.proof.structure import pair_up
-from solvers.smt import session
-from solvers.smt.arena import Arena
+from solvers.smt import many, session
 from solvers.smt.smtlib import SmtLib
 from solvers.smt.terms import Z3
+from solvers.smt.vocabulary import Vocabulary
 
 CASES = [*(("small", number) for number in range(12)), ("large", 0), ("large", 3)]
 
@@ -153,15 +153,18 @@ class Asked:
     def __init__(self, monkeypatch):
         self.about = {"p": Counter(), "q": Counter()}
         self.lemmas = []
-        original = session.refute_all
+        original = many.refute
 
-        def recorded(assumptions, formulas, rlimit, words=Z3, **options):
-            known = [words.formula(formula) for formula in assumptions]
-            for formula in map(words.formula, formulas):
+        def recorded(write, rlimit, **options):
+            known, formulas = write(Z3)
+            for formula in formulas:
                 self.record(known, formula)
-            return original(assumptions, formulas, rlimit, words, **options)
+            words = SmtLib()
+            assert [len(part) for part in write(words)] == [len(known), len(formulas)]
+            assert {name[0] for name in words.variables} <= {"x", "p", "q", "a"}
+            return original(write, rlimit, **options)
 
-        monkeypatch.setattr(session, "refute_all", recorded)
+        monkeypatch.setattr(many, "refute", recorded)
 
     def record(self, known, formula):
         names = {str(name) for name in names_in(formula)}
@@ -348,7 +351,7 @@ def test_a_wrong_lemma_is_noticed(monkeypatch):
     """Condition 2 is asked, not assumed: were σ something else, no obligation on p and q would help."""
     target = network([-3], [3], dense([[2]], bits=1))
     item = obligations(pair_up(target, plain_ticket(target))[0])
-    monkeypatch.setattr(Arena, "relu", lambda _, term: term)
+    monkeypatch.setattr(Vocabulary, "relu", lambda _, term: term)
     left = [left.what for task in refutation.tasks(item, 10**7) for left in task()]
     assert left == ["pair 0: ReLU on -3..3 x = p - q"]
 

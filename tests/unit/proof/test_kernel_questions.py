@@ -17,7 +17,7 @@ from certify.network.steps import (
     Thresholds,
     apply_step,
 )
-from certify.proof import composition, formulas
+from certify.proof import composition, formulas, refutation
 from certify.proof.obligations import digest, obligations
 from certify.proof.questions import composition_questions, count
 from certify.proof.refutation import steps_name
@@ -26,7 +26,8 @@ from certify.proof.second_opinion import ask_again
 from certify.proof.structure import pair_up
 from certify.work import ALONE
 from solvers.smt import cvc5_session
-from solvers.smt.session import Answer, check
+from solvers.smt.many import check
+from solvers.smt.session import Answer
 from solvers.smt.smtlib import SmtLib
 from solvers.smt.terms import Z3
 
@@ -177,13 +178,32 @@ def test_a_script():
     assert all(reply.answer in {Answer.SAT, Answer.UNSAT} for reply in cvc5_session.answers(text).replies)
 
 
+@pytest.mark.parametrize("pair", pair_up(TARGET, TICKET), ids=lambda pair: f"pair {pair.index}")
+def test_pieces_of_work_carry_what_they_ask_about(pair):
+    """Kernels of groups, of several taps, and without either: the same text without the weights of others."""
+    item = obligations(pair)
+    others = refutation._without_kernels(item)
+    for output in range(pair.target.outputs):
+        assert formulas.bias_formula(SmtLib(), others, output) == formulas.bias_formula(SmtLib(), item, output)
+        alone = composition.neuron_formulas(SmtLib(), pair.only((output,)), output)
+        assert alone == composition.neuron_formulas(SmtLib(), pair, output)
+
+
+def test_neurons_of_several_groups_are_asked_about_each_for_itself():
+    names = [str(task) for task in composition.tasks(pair_up(TARGET, TICKET), 10**7)]
+    assert names == ["pair 0, neuron 0", "pair 0, neuron 1", "pair 1, neurons 0, 1", "pair 2, neurons 0, 1"]
+
+
 def test_many_ranges_are_one_question(monkeypatch):
     """One for each range only where z3 does not say `sat` to all together."""
     asked = []
-    monkeypatch.setattr(
-        "certify.proof.refutation.session.check",
-        lambda formulas, *options: asked.append(len(formulas)) or check(formulas, *options),
-    )
+
+    def recorded(write, rlimit, **options):
+        """Ranges are asked without options."""
+        asked.extend([write] * (not options))
+        return check(write, rlimit, **options)
+
+    monkeypatch.setattr("certify.proof.refutation.many.check", recorded)
     assert left_over(TARGET, TICKET) == []
     assert len(asked) == 3
 

@@ -118,3 +118,11 @@ def test_the_same_edges_moved_from_one_obligation_to_the_next():
 
 def test_nothing_to_share():
     assert sharing.runs(sharing.distinct(listed([]))) == []
+
+
+@pytest.mark.parametrize("word", [1, 3, 8, 15])
+def test_numbers_that_would_not_fit_end_the_run(monkeypatch, word):
+    """Nothing is identified by numbers that wrapped."""
+    monkeypatch.setattr(sharing, "WORD", word)
+    with pytest.raises(OverflowError, match="numbers for obligations"):
+        sharing.numbers(listed([ONE, *DIFFERENT.values()], ((0, 3), (0, 4))))

@@ -21,8 +21,9 @@ from certify.proof.obligations import KINDS
 from certify.proof.prover import Budget, prove
 from certify.work import Crew
 from solvers.grid.sweep import SweepError
-from solvers.smt import session
+from solvers.smt import many, session
 from solvers.smt.session import Answer, Outcome, Refutation
+from solvers.smt.terms import Z3
 
 NO_SWEEP = Budget(sweep_work=0)
 TARGET = network(
@@ -281,15 +282,15 @@ def test_a_solver_that_gives_up_somewhere(rlimit):
 def test_a_question_that_the_solver_gives_up_on(monkeypatch, question):
     """Any one of them: lemmas, biases, steps and weights of either pair."""
     asked = []
-    original = session.refute_all
+    original = many.refute
 
-    def tired(assumptions, formulas, *options, **named):
-        asked.append(formulas)
+    def tired(write, rlimit, **options):
+        asked.append(write(Z3)[1])
         if len(asked) == question + 1:
-            return Refutation(unknown=tuple(range(len(formulas))), reason="tired")
-        return original(assumptions, formulas, *options, **named)
+            return Refutation(unknown=tuple(range(len(asked[-1]))), reason="tired")
+        return original(write, rlimit, **options)
 
-    monkeypatch.setattr(session, "refute_all", tired)
+    monkeypatch.setattr(many, "refute", tired)
     only_the_decomposition(monkeypatch)
     proof = prove(TARGET, TICKET, NO_SWEEP)
     assert proof.verdict is Verdict.UNDECIDED
@@ -300,9 +301,7 @@ def test_a_question_that_the_solver_gives_up_on(monkeypatch, question):
 
 def test_a_solver_that_gives_up_without_a_word(monkeypatch):
     only_the_decomposition(monkeypatch)
-    monkeypatch.setattr(
-        session, "refute_all", lambda _, formulas, *__, **___: Refutation(unknown=tuple(range(len(formulas))))
-    )
+    monkeypatch.setattr(many, "refute", lambda write, *_, **__: Refutation(unknown=tuple(range(len(write(Z3)[1])))))
     reason = prove(TARGET, TICKET, NO_SWEEP).reason
     assert reason.startswith("obligations that z3 did not refute: pair 0: bias [0]: unknown; ")
 

@@ -4,15 +4,16 @@ import naive_grid as naive
 import numpy as np
 import pytest
 
-from solvers.grid.flat import check_comparable, flatten, lanes_of, points_per_chunk, work_array
+from solvers.grid.flat import LANES, check_comparable, flatten, lanes_of, operations_per_point, work_array
 from solvers.grid.kernel import CLAMP, MULTIPLY, ROUND, SIGNIFICANT
 from solvers.grid.program import SHIFTS, Opcode, Program
 
 RELU = (Opcode.RELU,)
+LEAST, MOST = -(2**63), 2**63 - 1
 
 
 def two_layers() -> Program:
-    """Nodes: inputs 0 1, constants 2 3 4 (one of the first layer, two of the second), rows 5 6 7 and 8 9."""
+    """Nodes: inputs 0 1, constants 2 3 4 (one of the first layer, two of the second), rows 5 6 7 8 and 9 10."""
     first = naive.layer([{0: 10, 2: 12}, {}, {1: 11}], [1, 2, 3], constants=[-7], steps=[RELU])
     second = naive.layer([{0: 20, 3: 23}, {2: 22, 4: 24}], [4, 5], [8, 9], [(Opcode.SIGN,), (Opcode.OFFSET, 6)])
     return Program(2, (first, second), 3)
@@ -21,45 +22,59 @@ def two_layers() -> Program:
 def test_layers_become_one_line_of_rows():
     flat = flatten([two_layers()])
     assert (flat.inputs, flat.first_row) == (2, 5)
-    assert flat.start.tolist() == [0, 2, 2, 3, 5, 7]
-    assert flat.nodes.tolist() == [0, 2, 1, 5, 3, 7, 4]
-    assert flat.weights.tolist() == [10, 12, 11, 20, 23, 22, 24]
-    assert flat.bias.tolist() == [1, 2, 3, 4, 5]
-    assert flat.steps_from.tolist() == [0, 0, 0, 1, 1]
-    assert flat.steps_to.tolist() == [1, 1, 1, 4, 4]
-    assert flat.steps.tolist() == [
-        [CLAMP, 0, 2**63 - 1, 0, 0, 0],
-        [ROUND, 63, 0, 0, 0, 0],
-        [ROUND, 0, 0, 0, -1, 1],
-        [ROUND, 0, 0, 0, 0, 6],
+    assert flat.groups.tolist() == [0, 1, 2, 3]
+    assert flat.nodes.tolist() == [[0, 2, 0, 0], [1, 0, 0, 0], [5, 7, 3, 4]]
+    assert flat.weights.tolist() == [
+        [[10, 12, 0, 0], [0, 0, 0, 0]],
+        [[11, 0, 0, 0], [0, 0, 0, 0]],
+        [[20, 0, 23, 0], [0, 22, 0, 24]],
     ]
-    assert (flat.outputs.tolist(), flat.output_shifts.tolist()) == ([[8, 9]], [3])
+    assert flat.bias.tolist() == [1, 2, 3, 0, 4, 5]
+    assert flat.offsets.tolist() == [0, 2, -1]
+    assert flat.clamps.tolist() == [[0, MOST]] * 3 + [[LEAST, MOST]] * 4
+    assert flat.steps_from.tolist() == [0, 0, 0, 3, 0, 0]
+    assert flat.steps_to.tolist() == [0, 0, 0, 3, 3, 3]
+    assert flat.steps.tolist() == [[ROUND, 63, 0, 0, 0, 0], [ROUND, 0, 0, 0, -1, 1], [ROUND, 0, 0, 0, 0, 6]]
+    assert flat.computed.tolist() == [5, 6, 7, 9, 10]
+    assert (flat.outputs.tolist(), flat.scales.tolist()) == ([[9, 10]], [8])
 
 
 def test_two_programs_become_one_line_over_the_same_inputs():
-    """Nodes: inputs 0 1, constants 2 3 4 and 5, rows 6 7 8, 9 10, and 11 12 of the second program."""
+    """Nodes: inputs 0 1, constants 2 3 4 and 5, rows 6 7 8 9, 10 11, and 12 13 of the second program."""
     second = Program(2, (naive.layer([{1: 30, 2: 31}, {0: 32}], [6, 7], [50], [(Opcode.OFFSET, 8)]),), 1)
     flat = flatten([two_layers(), second])
     assert (flat.inputs, flat.first_row, flat.constants.tolist()) == (2, 6, [-7, 8, 9, 50])
-    assert flat.start.tolist() == [0, 2, 2, 3, 5, 7, 9, 10]
-    assert flat.nodes.tolist() == [0, 2, 1, 6, 3, 8, 4, 1, 5, 0]
-    assert flat.weights.tolist() == [10, 12, 11, 20, 23, 22, 24, 30, 31, 32]
-    assert flat.steps_from.tolist() == [0, 0, 0, 1, 1, 4, 4]
-    assert flat.steps[-1].tolist() == [ROUND, 0, 0, 0, 0, 8]
-    assert (flat.outputs.tolist(), flat.output_shifts.tolist()) == ([[9, 10], [11, 12]], [3, 1])
+    assert flat.groups.tolist() == [0, 1, 2, 3, 4]
+    assert flat.nodes.tolist() == [[0, 2, 0, 0], [1, 0, 0, 0], [6, 8, 3, 4], [0, 1, 5, 0]]
+    assert flat.weights.tolist()[3] == [[0, 30, 31, 0], [32, 0, 0, 0]]
+    assert flat.offsets.tolist() == [0, 2, -1, 4]
+    assert flat.steps_from.tolist() == [0, 0, 0, 4, 0, 0, 3, 3]
+    assert flat.steps.tolist()[-1] == [ROUND, 0, 0, 0, 0, 8]
+    assert flat.computed.tolist() == [6, 7, 8, 10, 11, 12, 13]
+    assert (flat.outputs.tolist(), flat.scales.tolist()) == ([[10, 11], [12, 13]], [8, 2])
 
 
-@pytest.mark.parametrize(("bits", "kind"), [(0, np.int32), (31, np.int32), (32, np.int64), (63, np.int64)])
-def test_numbers_of_31_bits_take_narrow_lanes(bits, kind):
+@pytest.mark.parametrize(("bits", "kind"), [(0, np.int32), (30, np.int32), (31, np.int64), (63, np.int64)])
+def test_numbers_of_30_bits_take_narrow_lanes(bits, kind):
+    """And leave a bit, for differences of two of them."""
     narrow, other = (
         Program(1, (naive.layer([{0: 1}], steps=[RELU]),), 0, bits),
-        Program(1, (naive.layer([{0: 1}]),), 0, 31),
+        Program(1, (naive.layer([{0: 1}]),), 0, 30),
     )
     for programs in ([narrow], [narrow, other], [other, narrow]):
         flat = flatten(programs)
-        assert {of.dtype.type for of in (flat.weights, flat.bias, flat.steps, flat.constants)} == {kind}
+        numbers = (flat.weights, flat.bias, flat.clamps, flat.steps, flat.constants, flat.scales)
+        assert {of.dtype.type for of in numbers} == {kind}
         assert work_array(flat).dtype == kind
-        assert flat.steps.tolist() == [[CLAMP, 0, np.iinfo(kind).max, 0, 0, 0]]
+        assert [0, np.iinfo(kind).max] in flat.clamps.tolist()
+        assert flat.clamps.tolist()[-1] == [np.iinfo(kind).min, np.iinfo(kind).max]
+
+
+@pytest.mark.parametrize(("shift", "kind"), [(30, np.int32), (31, np.int64), (62, np.int64)])
+def test_scales_beyond_30_bits_take_wide_lanes(shift, kind):
+    """However small the outputs are: all of them may be 0."""
+    flat = flatten([Program(1, (naive.layer([{}]),), shift, 0)])
+    assert (flat.scales.dtype, flat.scales.tolist()) == (kind, [2**shift])
 
 
 BEYOND = {
@@ -77,11 +92,11 @@ BEYOND = {
 def test_numbers_beyond_what_a_program_says_are_refused(layer):
     flatten([Program(1, (layer,), 0, 32)])
     with pytest.raises(ValueError, match="expected numbers that fit 32 bits, found"):
-        flatten([Program(1, (layer,), 0, 31)])
+        flatten([Program(1, (layer,), 0, 30)])
 
 
 LOWERED = {
-    "relu": ((Opcode.RELU,), [(CLAMP, 0, 2**63 - 1, 0, 0, 0)]),
+    "relu": ((Opcode.RELU,), [(CLAMP, 0, MOST, 0, 0, 0)]),
     "clamp": ((Opcode.CLAMP, -3, 5), [(CLAMP, -3, 5, 0, 0, 0)]),
     "offset": ((Opcode.OFFSET, -7), [(ROUND, 0, 0, 0, 0, -7)]),
     "step": ((Opcode.STEP,), [(ROUND, 63, 0, 0, 0, 1)]),
@@ -99,34 +114,60 @@ LOWERED = {
 
 @pytest.mark.parametrize(("step", "rows"), LOWERED.values(), ids=LOWERED)
 def test_each_step_becomes_these_rows(step, rows):
-    flat = flatten([Program(1, (naive.layer([{0: 1}], steps=[step]),), 0)])
-    assert list(map(tuple, flat.steps.tolist())) == rows
+    """After another one, because a clamp that comes first is none."""
+    flat = flatten([Program(1, (naive.layer([{0: 1}], steps=[(Opcode.OFFSET, 0), step]),), 0)])
+    assert list(map(tuple, flat.steps.tolist()))[1:] == rows
+
+
+NARROW = {
+    "relu": (RELU, (CLAMP, 0, 2**31 - 1, 0, 0, 0)),
+    "step": ((Opcode.STEP,), (ROUND, 31, 0, 0, 0, 1)),
+    "floor of 31": ((Opcode.SHIFT_RIGHT_FLOOR, 31, 2), (ROUND, 31, 0, 0, 0, 2)),
+    "floor of 62": ((Opcode.SHIFT_RIGHT_FLOOR, 62, 2), (ROUND, 31, 0, 0, 0, 2)),
+}
+
+
+@pytest.mark.parametrize(("step", "row"), NARROW.values(), ids=NARROW)
+def test_steps_of_narrow_lanes(step, row):
+    """No shift is by as many bits as a lane has."""
+    flat = flatten([Program(1, (naive.layer([{0: 1}], steps=[(Opcode.OFFSET, 0), step]),), 0, 30)])
+    assert tuple(flat.steps[1].tolist()) == row
+
+
+@pytest.mark.parametrize(
+    ("steps", "clamp", "left"),
+    [
+        pytest.param([], [LEAST, MOST], 0, id="no step"),
+        pytest.param([RELU], [0, MOST], 0, id="relu"),
+        pytest.param([(Opcode.CLAMP, -3, 5), RELU], [-3, 5], 1, id="the first of two"),
+        pytest.param([(Opcode.OFFSET, 1), RELU], [LEAST, MOST], 2, id="not first"),
+    ],
+)
+def test_a_clamp_that_comes_first_is_no_step(steps, clamp, left):
+    flat = flatten([Program(1, (naive.layer([{0: 1}], steps=steps),), 0)])
+    assert (flat.clamps.tolist()[0], len(flat.steps)) == (clamp, left)
 
 
 def test_work_holds_the_constants_in_every_lane():
     work = work_array(flatten([two_layers()]))
-    assert work.shape == (10, lanes_of(np.int64))
+    assert work.shape == (11, LANES)
     assert (work[2:5].T == [-7, 8, 9]).all()
-    assert lanes_of(np.int32) == 2 * lanes_of(np.int64)
 
 
-def test_a_chunk_is_whole_blocks_and_shrinks_with_the_work():
-    lanes = lanes_of(np.int64)
-    small = flatten([two_layers()])
-    large = flatten([Program(1, (naive.layer([{0: 1}] * 1_000_000, [0] * 1_000_000),), 0)])
-    assert points_per_chunk(large) % lanes == points_per_chunk(small) % lanes == 0
-    assert lanes <= points_per_chunk(large) < points_per_chunk(small)
+@pytest.mark.parametrize(("bits", "most"), [(30, 3971), (62, 1985)])
+def test_more_than_8_megabytes_are_spread_over_few_lanes(bits, most):
+    """An input and an even number of rows."""
+    for rows, lanes in ((most - 1, LANES), (most + 1, 80)):
+        assert lanes_of(flatten([Program(1, (naive.layer([{}] * rows),), 0, bits)])) == lanes
 
 
 def test_a_step_counts_as_four_operations():
-    """Two inputs, seven entries, five rows and nine steps, which one list for each row shares out."""
-    lanes = lanes_of(np.int64)
-    assert points_per_chunk(flatten([two_layers()])) == lanes * (2**27 // (lanes * (2 + 7 + 5 + 4 * 9)))
+    """Three groups of four nodes, six rows and six steps, which one list for each row shares out."""
+    assert operations_per_point(flatten([two_layers()])) == 12 + 6 + 4 * 6
 
 
-def test_programs_without_operations_have_chunks():
-    nothing = flatten([Program(0, (naive.layer([]),), 0)])
-    assert points_per_chunk(nothing) == 2**27
+def test_no_operations_count_as_one():
+    assert operations_per_point(flatten([Program(0, (naive.layer([]),), 0)])) == 1
 
 
 def test_incomparable_programs_are_refused():

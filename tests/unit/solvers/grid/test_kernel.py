@@ -9,7 +9,7 @@ import pytest
 from certify.network.rounding import Rounding
 from certify.network.steps import Clamp, Offset, Relu, Requantize, Sign, Step, Threshold, apply_step
 from solvers.grid import kernel
-from solvers.grid.flat import flatten, work_array
+from solvers.grid.flat import NARROW_BITS, flatten, work_array
 from solvers.grid.program import MAX_SHIFT, SHIFTS, Opcode, Program
 
 ROUNDINGS: dict[Opcode, Rounding] = {
@@ -43,14 +43,15 @@ def outputs(program: Program, points: list[tuple[int, ...]]) -> list[tuple[int, 
     """The kernel's outputs on any number of points, in blocks of 100; what is in other lanes stays there."""
     flat = flatten([program])
     work = work_array(flat)
-    work[flat.first_row :] = 77
+    assert work.shape[1] > 100
+    work[flat.first_row :] = 7
     found = []
     for first in range(0, len(points), 100):
         block = np.array(points[first : first + 100], dtype=np.int64)
         work[: program.inputs, : len(block)] = block.T
         kernel.evaluate(flat, work, len(block))
         found += [tuple(lane) for lane in work[flat.outputs[0], : len(block)].T.tolist()]
-    assert (work[flat.first_row :, 100:] == 77).all()
+    assert (work[flat.first_row :, 100:] == 7).all()
     return found
 
 
@@ -131,9 +132,9 @@ def test_random_programs_on_whole_grids(depth):
         assert outputs(program, points) == [naive.evaluate(program, point) for point in points]
 
 
-@pytest.mark.parametrize("bits", [31, 63])
+@pytest.mark.parametrize("bits", [NARROW_BITS, 63])
 def test_rows_of_any_length(bits):
-    """Entries are taken four at a time; narrow lanes give what wide ones do."""
+    """Nodes are taken four at a time by two rows; narrow lanes give what wide ones do."""
     rng = random.Random("lengths")
     rows = [{column: rng.randint(-99, 99) for column in range(length)} for length in range(10)]
     steps = [[(opcode, 2, 1)] for opcode in sorted(SHIFTS)] * 2
@@ -161,18 +162,20 @@ def test_random_programs_in_narrow_lanes():
             continue
         narrow += 1
         points = list(naive.grid(*naive.random_box(rng, 2)))
-        assert outputs(Program(2, wide.layers, 0, 31), points) == [naive.evaluate(wide, point) for point in points]
+        assert outputs(Program(2, wide.layers, 0, NARROW_BITS), points) == [
+            naive.evaluate(wide, point) for point in points
+        ]
     assert narrow > 40
 
 
 @pytest.mark.parametrize("opcode", sorted(SHIFTS), ids=lambda opcode: opcode.name)
 def test_every_shift_in_narrow_lanes(opcode):
-    """Up to the widest whose addends fit, on numbers that leave them room."""
-    for shift in range(31):
+    """Up to the widest whose addends fit, on numbers that leave them room; floor has no addend."""
+    for shift in range(MAX_SHIFT + 1 if opcode == Opcode.SHIFT_RIGHT_FLOOR else 31):
         half = 2**shift // 2
         ties = [multiple * half + near for multiple in (-5, -3, -2, -1, 1, 2, 3, 5) for near in (-1, 0, 1)]
-        values = [value for value in [*SMALL, *ties, 2**30, -(2**30)] if abs(value) + 2**shift < 2**31]
-        program = Program(1, (naive.layer([{0: 1}], steps=[(opcode, shift, 0)]),), 0, 31)
+        values = [value for value in [*SMALL, *ties, 2**30, -(2**30)] if abs(value) + 2 ** min(shift, 30) < 2**31]
+        program = Program(1, (naive.layer([{0: 1}], steps=[(opcode, shift, 0)]),), 0, NARROW_BITS)
         assert outputs(program, [(value,) for value in values]) == [
             naive.evaluate(program, (value,)) for value in values
         ]
@@ -180,7 +183,7 @@ def test_every_shift_in_narrow_lanes(opcode):
 
 def test_products_and_sums_near_the_end_of_int32():
     rows = [{0: 2**15, 1: -(2**15)}, {0: 2**16 - 1}, {0: -1, 1: -1}]
-    program = Program(2, (naive.layer(rows, [2**30 - 1, -(2**30), -(2**31) + 2**15]),), 0, 31)
+    program = Program(2, (naive.layer(rows, [2**30 - 1, -(2**30), -(2**31) + 2**15]),), 0, NARROW_BITS)
     points = [(2**14, 0), (-(2**14), 0), (0, -(2**14)), (2**14, -(2**14)), (2**14, 2**14), (-3, 2**14)]
     found = outputs(program, points)
     assert found == [naive.evaluate(program, point) for point in points]

@@ -172,4 +172,4 @@ def test_points_beyond_the_bits_of_a_program_are_refused(value):
     points = np.array([[0], [value]], dtype=np.int64)
     assert activations(Program(1, one, 0, 32), points).tolist() == [[0], [value]]
     with pytest.raises(ValueError, match="expected numbers that fit 32 bits"):
-        activations(Program(1, one, 0, 31), points)
+        activations(Program(1, one, 0, 30), points)

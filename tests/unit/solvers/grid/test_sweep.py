@@ -8,16 +8,17 @@ import threading
 from concurrent.futures import Executor, Future
 
 import naive_grid as naive
-import numpy as np
 import pytest
 
 from solvers.grid import flat, kernel
+from solvers.grid import sweep as grid_sweep
 from solvers.grid.box import box_of
-from solvers.grid.program import Opcode, Program
+from solvers.grid.flat import LANES
+from solvers.grid.program import SHIFTS, Opcode, Program
 from solvers.grid.relation import EQUAL, SAME_WINNER, within
-from solvers.grid.sweep import Sweep, SweepError, _in_order, _write_points, sweep
+from solvers.grid.sweep import Sweep, SweepError, _in_order, sweep
 
-LANES = 64
+BLOCK = 64
 LEAST, MOST = -(2**63), 2**63 - 1
 RELATIONS = [EQUAL, within(3), within(2**80), SAME_WINNER]
 IDENTITY = Program(1, (naive.layer([{0: 1}]),), 0)
@@ -26,8 +27,8 @@ IDENTITY = Program(1, (naive.layer([{0: 1}]),), 0)
 @pytest.fixture
 def one_block_chunks(monkeypatch):
     """A chunk is no more than one block of 64 points, so that a small grid has many."""
-    monkeypatch.setattr(flat, "_BYTES_PER_NODE", 8 * LANES)
-    monkeypatch.setattr(flat, "_CHUNK_OPERATIONS", 1)
+    monkeypatch.setattr(grid_sweep, "_BLOCK", BLOCK)
+    monkeypatch.setattr(grid_sweep, "_CHUNK_OPERATIONS", 1)
 
 
 @pytest.mark.usefixtures("one_block_chunks")
@@ -53,7 +54,8 @@ def test_random_pairs_against_the_oracle(workers):
     ("point", "index"),
     [
         pytest.param((-3, 0, -9), 0, id="first"),
-        pytest.param((-3, 5, 0), 64, id="first of the second block"),
+        pytest.param((-3, 5, -9), 55, id="first of the second block"),
+        pytest.param((-3, 4, 1), 54, id="last of the first block"),
         pytest.param((0, 3, 1), 373, id="middle"),
         pytest.param((2, 9, 1), 659, id="last"),
     ],
@@ -75,10 +77,10 @@ def test_the_lowest_of_many_differences_is_returned(workers):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize(("operations", "chunks"), [(1, 47), (2**14, 24), (2**25, 1)])
+@pytest.mark.parametrize(("operations", "chunks"), [(1, 60), (2**14, 15), (2**25, 1)])
 def test_every_chunk_is_counted_and_reported(monkeypatch, operations, chunks, workers):
-    monkeypatch.setattr(flat, "_BYTES_PER_NODE", 8 * LANES)
-    monkeypatch.setattr(flat, "_CHUNK_OPERATIONS", operations)
+    monkeypatch.setattr(grid_sweep, "_BLOCK", BLOCK)
+    monkeypatch.setattr(grid_sweep, "_CHUNK_OPERATIONS", operations)
     program = naive.point_detector((1, 1, 1), 1)
     done: list[int] = []
     found = sweep(program, program, [0, 0, 0], [19, 14, 9], workers, done.append)
@@ -94,57 +96,90 @@ BOXES = {
     "negative bounds": ([-90], [-20], 71),
     "the lowest integers": ([LEAST], [LEAST + 65], 66),
     "the highest integers": ([MOST - 65], [MOST], 66),
-    "one block exactly": ([0], [LANES - 1], LANES),
-    "one point more than a block": ([0], [LANES], LANES + 1),
+    "one block exactly": ([0], [BLOCK - 1], BLOCK),
+    "one point more than a block": ([0], [BLOCK], BLOCK + 1),
 }
 
 
-@pytest.mark.parametrize("lanes", [64, 256])
+@pytest.mark.parametrize("lanes", [BLOCK, LANES])
 @pytest.mark.parametrize(("low", "high", "points"), BOXES.values(), ids=BOXES)
 def test_the_ends_of_boxes(monkeypatch, low, high, points, lanes):
-    monkeypatch.setattr(flat, "_BYTES_PER_NODE", 8 * lanes)
+    monkeypatch.setattr(grid_sweep, "_BLOCK", lanes)
     assert sweep(IDENTITY, IDENTITY, low, high) == Sweep(points, None, 0)
     clamped = Program(1, (naive.layer([{0: 1}], steps=[(Opcode.CLAMP, LEAST, high[0] - 1)]),), 0)
     if high[0] > LEAST:
         assert sweep(IDENTITY, clamped, low, high) == Sweep(points, tuple(high), 1)
 
 
-WALKS = {
-    "strides in every digit": [(-2, 5), (0, 6), (-3, 3)],
-    "powers of two": [(0, 3), (-2, 1), (0, 7), (5, 6)],
-    "fixed features": [(4, 4), (0, 20), (7, 7), (-1, 29), (3, 3)],
-    "one feature": [(-300, 700)],
-    "a long last feature": [(0, 1), (-500, 499)],
-    "at the end of int64": [(LEAST, LEAST + 1), (MOST - 1, MOST), (LEAST, LEAST + 99), (MOST - 2, MOST)],
-    "halves of int64": [(0, 0), (LEAST, LEAST), (MOST, MOST), (-1, 600)],
-}
+@pytest.mark.parametrize("bits", [30, 62])
+def test_sums_may_fall_and_rise_by_twice_what_they_are(bits):
+    """From the lowest to the highest one within a block, either way."""
+    most = 2**bits - 1
+    for sign in (1, -1):
+        layer = naive.layer([{0: sign * (most // 2), 1: sign * (most - most // 2)}])
+        identity = Program(2, (layer,), 0, bits)
+        zero = Program(2, (naive.layer([{}]),), 0, bits)
+        left, right = [-1, -1], [1, 1]
+        expected = naive.look(identity, zero, naive.grid(left, right), within(most))
+        assert sweep(identity, zero, left, right, relation=within(most)) == Sweep(*expected) == Sweep(9, None, most)
+        for bound in (most - 1, 0):
+            expected = naive.look(identity, zero, naive.grid(left, right), within(bound))
+            assert sweep(identity, zero, left, right, relation=within(bound)) == Sweep(*expected)
 
 
-@pytest.mark.parametrize("kind", [np.int32, np.int64])
-@pytest.mark.parametrize("lanes", [1, 7, 64])
-@pytest.mark.parametrize("ranges", WALKS.values(), ids=WALKS)
-def test_every_point_is_walked_once_and_in_order(ranges, lanes, kind):
-    """After the last point of the box comes its first."""
-    limits = np.iinfo(kind)
-    low, high = (
-        [int(max(limits.min, min(limits.max, bound))) for bound in side] for side in zip(*ranges, strict=True)
-    )
-    box = box_of(low, high)
-    points = list(naive.grid(low, high))
-    grid = kernel.Grid(*(np.array(of, dtype=np.int64) for of in (low, high, box.digits(lanes))))
-    work = np.array(list(itertools.islice(itertools.cycle(points), lanes)), dtype=kind).T.copy()
-    carry = np.empty(lanes, dtype=np.int64)
-    for first in range(lanes, 2 * len(points) + 3 * lanes, lanes):
-        kernel._advance(grid, work, carry)
-        assert work.T.tolist() == [list(points[(first + lane) % len(points)]) for lane in range(lanes)]
+@pytest.mark.parametrize("bits", [30, 62])
+def test_large_programs_run_on_few_lanes(monkeypatch, bits):
+    """And blocks are no larger than these; 80 lanes for 11·12·13 points."""
+    monkeypatch.setattr(flat, "_WORK_BYTES", 0)
+    low, high = (-5, 0, 3), (5, 11, 15)
+    for index in (0, 77, 78, 79, 80, 1715):
+        point = box_of(low, high).point(index)
+        left, right = (Program(3, naive.point_detector(point, height).layers, 0, bits) for height in (3, 0))
+        assert sweep(left, right, low, high) == Sweep(index + 1, point, 3)
+        assert sweep(left, right, low, high, relation=within(3)) == Sweep(11 * 12 * 13, None, 3)
 
 
-@pytest.mark.parametrize("first", [0, 1, 63, 700])
-def test_a_chunk_begins_with_its_first_points(first):
-    box = box_of([-4, LEAST, 3, MOST - 9], [4, LEAST + 5, 3, MOST])
-    lanes = np.zeros((4, 100), dtype=np.int64)
-    _write_points(box, first % box.points, lanes)
-    assert list(map(tuple, lanes.T.tolist())) == [box.point((first + lane) % box.points) for lane in range(100)]
+@pytest.mark.parametrize("bits", [30, 62])
+def test_gaps_of_the_widest_outputs(bits):
+    most = 2**bits - 1
+    up, down = (Program(1, (naive.layer([{0: sign * most}]),), 0, bits) for sign in (1, -1))
+    assert sweep(up, down, [-1], [1], relation=within(2 * most)) == Sweep(3, None, 2 * most)
+    assert sweep(up, down, [0], [1], relation=within(2 * most - 1)) == Sweep(2, (1,), 2 * most)
+
+
+@pytest.mark.parametrize("bits", [30, 62])
+@pytest.mark.parametrize("index", [0, 527, 528, 1000, 1055, 1056, 1583])
+def test_one_differing_point_is_found_in_blocks_of_full_size(bits, index):
+    """Three features of 11, 12 and 12 values: blocks of 48 to 528 points."""
+    low, high = (-5, 0, 3), (5, 11, 14)
+    point = box_of(low, high).point(index)
+    program = naive.point_detector(point, 2**20)
+    left, right = Program(3, program.layers, 0, bits), Program(3, naive.point_detector(point, 0).layers, 0, bits)
+    assert sweep(left, right, low, high) == Sweep(index + 1, point, 2**20)
+    assert sweep(left, right, low, high, relation=within(2**20)) == Sweep(11 * 12 * 12, None, 2**20)
+
+
+def random_wide(rng: random.Random, features: int, bits: int) -> Program:
+    """Two layers whose sums, products and outputs have up to so many bits, with a shift between them."""
+    half = bits // 2 - 3
+    weights = [{f: rng.randint(-(2**half), 2**half) for f in range(features)} for _ in range(rng.randint(1, 5))]
+    shift = (rng.choice(sorted(SHIFTS)), half, rng.randint(-3, 3))
+    steps = [[rng.choice([(Opcode.RELU,), (Opcode.OFFSET, 5)]), shift] for _ in weights]
+    hidden = naive.layer(weights, [rng.randint(-(2**half), 2**half) for _ in weights], row_steps=steps)
+    outputs = naive.layer([{u: rng.randint(-(2**half), 2**half) for u in range(len(weights))} for _ in range(2)])
+    return Program(features, (hidden, outputs), rng.choice([0, 1]), bits)
+
+
+@pytest.mark.parametrize("bits", [30, 62])
+def test_random_wide_pairs_against_the_oracle(bits):
+    rng = random.Random(f"wide {bits}")
+    for _ in range(30):
+        features = rng.randint(1, 3)
+        left, right = (random_wide(rng, features, bits) for _ in range(2))
+        low, high = naive.random_box(rng, features)
+        for relation in (EQUAL, within(2 ** (bits // 2)), within(2**80), SAME_WINNER):
+            seen = naive.look(left, right, naive.grid(low, high), relation)
+            assert sweep(left, right, low, high, relation=relation) == Sweep(*seen)
 
 
 def test_what_a_sweep_saw_stays():
@@ -210,8 +245,10 @@ def test_outputs_meet_on_the_common_scale():
     assert sweep(Program(1, IDENTITY.layers, 3), eightfold, [-50], [50]) == Sweep(101, None, 0)
     assert sweep(eightfold, Program(1, IDENTITY.layers, 3), [-50], [50]) == Sweep(101, None, 0)
     assert sweep(Program(1, IDENTITY.layers, 2), eightfold, [0], [50]) == Sweep(2, (1,), 4)
-    highest = Program(1, IDENTITY.layers, 62)
-    assert sweep(highest, Program(1, (naive.layer([{0: 2**62}]),), 0), [-1], [1]) == Sweep(3, None, 0)
+    highest = Program(1, IDENTITY.layers, 61)
+    assert sweep(highest, Program(1, (naive.layer([{0: 2**61}]),), 0), [-1], [1]) == Sweep(3, None, 0)
+    shifted = Program(1, IDENTITY.layers, 62)
+    assert sweep(shifted, IDENTITY, [0], [0]) == Sweep(1, None, 0)
 
 
 def test_every_output_is_compared():
@@ -257,9 +294,10 @@ def test_refused(arguments, problem):
 @pytest.mark.parametrize("error", [-1, 1])
 def test_points_that_were_not_visited_are_noticed(monkeypatch, error):
     def miscount(*arguments):
-        return arguments[-1] + (error if arguments[1][0, 0] == 64 else 0), -1, 0
+        point, _, count = arguments[-3:]
+        return 50 * count + (error if point[0] == 50 else 0), 0, False
 
-    monkeypatch.setattr(kernel, "compare_grid", miscount)
+    monkeypatch.setattr(kernel, "compare_blocks", miscount)
     with pytest.raises(SweepError, match=f"expected 200 points to be visited, found {200 + error}"):
         sweep(IDENTITY, IDENTITY, [0], [199])
 

@@ -74,7 +74,7 @@ def test_refused():
         find_difference(program, program, np.zeros((1, 3), dtype=np.int64))
     with pytest.raises(ValueError, match=r"found int64\[9, 3\]"):
         search(program, program, box_of([0] * 3, [1] * 3), 3, 1, 0)
-    narrow = Program(2, program.layers, 0, 31)
+    narrow = Program(2, program.layers, 0, 30)
     with pytest.raises(ValueError, match="expected numbers that fit 32 bits"):
         search(narrow, narrow, box_of([0, 0], [1, 2**31]), 3, 1, 0)
 

@@ -179,8 +179,7 @@ class ScriptedSolver:
     def __init__(self, script):
         self.script, self.real = script, z3.SimpleSolver()
 
-    def __call__(self, ctx):
-        assert ctx is z3.main_ctx()
+    def __call__(self):
         return self
 
     def set(self, name, value):
