@@ -27,6 +27,7 @@ from certify.ticket import find_ticket
 from certify.ticket.given import find_ticket_in
 from certify.ticket.goal import SPARSEST, Goal
 from certify.work import ALONE, Crew
+from solvers.jit import load
 
 _PACKAGES = {"certify": "certify", "numba": "numba", "numpy": "numpy", "z3": "z3-solver"}
 
@@ -104,6 +105,8 @@ def issue(
     """
     monitor, network = monitor or Monitor(), target.network
     parts.check_name(name)
+    with monitor.phase("loading"):
+        load()
     ticket = find_ticket(
         network,
         options.seed,

@@ -61,3 +61,13 @@ class _Kernel:
             return cast("Callable[..., Any]", njit(cache=True, nogil=True)(self._function))
         except RuntimeError:
             return cast("Callable[..., Any]", njit(nogil=True)(self._function))
+
+
+@kernel
+def _nothing() -> int:
+    return 0
+
+
+def load() -> None:
+    """Load numba, and have it set up what it needs for a first kernel: half a second that is no kernel's own."""
+    _nothing()

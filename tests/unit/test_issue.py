@@ -115,7 +115,7 @@ def test_finder_is_not_asked_what_it_chose(monkeypatch):
 def test_phases():
     monitor = Monitor()
     issue("tiny.json", TARGET, Options(), monitor=monitor)
-    names = ["subset sums", "base network", "obligations", "refutation", "composition", "sweep"]
+    names = ["loading", "subset sums", "base network", "obligations", "refutation", "composition", "sweep"]
     assert list(monitor.timings) == names
 
 
