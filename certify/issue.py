@@ -23,7 +23,7 @@ from certify.network.model import Network
 from certify.network.target import Target
 from certify.proof.claim import EQUAL, Verdict
 from certify.proof.prover import Budget, Proof, prove
-from certify.ticket import find_ticket
+from certify.ticket import Ticket, find_ticket
 from certify.ticket.given import find_ticket_in
 from certify.ticket.goal import SPARSEST, Goal
 from certify.work import ALONE, Crew
@@ -107,17 +107,22 @@ def issue(
     parts.check_name(name)
     with monitor.phase("loading"):
         load()
-    ticket = find_ticket(
-        network,
+    ticket = find(network, options, crew=crew, monitor=monitor)
+    subject = Subject(name, target, ticket.base, ticket.blocks, ticket.masks)
+    return _check_found(decide(subject, budget=budget, crew=crew, monitor=monitor))
+
+
+def find(target: Network, options: Options, *, crew: Crew = ALONE, monitor: Monitor | None = None) -> Ticket:
+    """Return a ticket for a target under a user's options; arguments and errors as for `find_ticket`."""
+    return find_ticket(
+        target,
         options.seed,
         block_width=options.block_width,
-        precisions=options.precisions(network),
+        precisions=options.precisions(target),
         goal=options.goal,
         crew=crew,
         monitor=monitor,
     )
-    subject = Subject(name, target, ticket.base, ticket.blocks, ticket.masks)
-    return _check_found(decide(subject, budget=budget, crew=crew, monitor=monitor))
 
 
 def issue_in(

@@ -223,16 +223,9 @@ def _target(name: str, data: bytes, choices: Choices) -> Source:
 
 
 def _found(target: Network, choices: Choices) -> tuple[BaseNetwork, tuple[Mask, ...]]:
-    from certify.ticket import find_ticket  # noqa: PLC0415 - what computes is loaded only now
+    from certify.issue import find  # noqa: PLC0415 - what computes is loaded only now
 
-    options = choices.drawing.options()
-    ticket = find_ticket(
-        target,
-        options.seed,
-        block_width=options.block_width,
-        precisions=options.precisions(target),
-        goal=options.goal,
-    )
+    ticket = find(target, choices.drawing.options())
     return ticket.base, ticket.masks
 
 
