@@ -11,6 +11,8 @@ knapsack   OR-Tools' branch and bound for 64 items, on positive items only. A ne
            that profit is a subset, and one of less says that there is none
 cp-sat     OR-Tools' constraint solver, one worker
 scip       SCIP through pyscipopt; floating point, so its answers are rounded, and checked like all others
+
+The last two get half a minute for each instance, and what they have by then counts.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+SECONDS = 30.0
 Subset = list[int] | None
 Solve = Callable[[Any, NDArray[np.int64], int], Subset]
 
@@ -84,6 +87,7 @@ def _cp_sat(cp_model: Any, items: NDArray[np.int64], target: int, *, fewest: boo
         model.minimize(cp_model.LinearExpr.sum(taken))
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
+    solver.parameters.max_time_in_seconds = SECONDS
     status = solver.solve(model)
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         return None
@@ -93,6 +97,7 @@ def _cp_sat(cp_model: Any, items: NDArray[np.int64], target: int, *, fewest: boo
 def _scip(pyscipopt: Any, items: NDArray[np.int64], target: int, *, fewest: bool) -> Subset:
     model = pyscipopt.Model()
     model.hideOutput()
+    model.setParam("limits/time", SECONDS)
     taken = [model.addVar(vtype="B", obj=1.0 if fewest else 0.0) for _ in items]
     terms = [item * variable for item, variable in zip(items.tolist(), taken, strict=True)]
     model.addCons(pyscipopt.quicksum(terms) == target)

@@ -76,11 +76,16 @@ class _Recorder(Monitor):
 
 
 def record(network: Network, options: Options | None = None, *, away: bool = True) -> list[Phase]:
-    """Return the phases of a run, after a small one that loads what is compiled; `away` gives pieces to others."""
-    recorders = []
+    """Return the phases of a run, after a small one that loads what is compiled; `away` gives pieces to others.
+
+    The last one, `rest`, is what belongs to no phase: reading the target, writing the payload.
+    """
+    recorder, seconds = _Recorder(), 0.0
     for target in (targets.random_network((8, 4, 10)), network):
-        recorder = _Recorder()
+        recorder, began = _Recorder(), time.process_time()
         crew = Crew(recorder.run, 1, remote=True) if away else ALONE
         issue("target.json", read_target(write_network(target)), options or Options(), crew=crew, monitor=recorder)
-        recorders.append(recorder)
-    return list(recorders[-1].phases.values())
+        seconds = time.process_time() - began
+    phases = list(recorder.phases.values())
+    known = sum(phase.alone + sum(piece.seconds + piece.parent for piece in phase.pieces) for phase in phases)
+    return [*phases, Phase("rest", max(0.0, seconds - known))]

@@ -1,6 +1,6 @@
 """Points per second of a sweep against the same evaluation in vectorised numpy, on the same points.
 
-    python tests/benchmarks/sweep.py [--repeat N] [--json FILE]
+    PYTHONPATH=tests python tests/benchmarks/sweep.py [--repeat N] [--json FILE]
 
 The peer multiplies matrices, adds biases, takes maxima and shifts, into arrays that it keeps, in int64 and in the
 floats that are exact: float64 where interval bounds say that every number met is below 2^53, float32 below 2^24. Both
@@ -13,9 +13,7 @@ ours is. All run in one thread and in turns, time is the processor's, and figure
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
 import random
 import resource
 import sys
@@ -28,6 +26,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from benchmarks import measure
 from numpy.typing import NDArray
 
 from certify.monitor import Monitor
@@ -92,9 +91,7 @@ def main() -> None:
     for case in CASES:
         rows.append(_measure(case, options.repeat))
         print(_table(rows).splitlines()[-1] if len(rows) > 1 else _table(rows), flush=True)
-    if options.json:
-        machine = {"machine": platform.machine(), "cores": os.cpu_count(), "load": os.getloadavg()}
-        options.json.write_text(json.dumps({**machine, "numpy": np.__version__, "runs": rows}, indent=2) + "\n")
+    measure.report("sweep", {"runs": rows}, options.json)
 
 
 def _measure(case: Case, repeat: int) -> dict[str, Any]:
