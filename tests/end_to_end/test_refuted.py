@@ -155,7 +155,7 @@ def test_other_quantization(certify):
     ticket = find_ticket(target, "0", precisions=(Precision(3, 1),) * 2)
     pruned = prune(target, ticket.base, ticket.masks)
     proof = prove(target, pruned)
-    subject = Subject("tiny.json", Target(target_bytes(), target), ticket.base, None, ticket.masks)
+    subject = Subject("tiny.json", Target(target_bytes(), target), ticket.base, ticket.blocks, ticket.masks)
     payload = module.build(subject, kept_digest(pruned.matrices), proof, {})
     assert audited(certify, sign(payload, ALICE)).code == 0
     said = json.loads(payload)

@@ -280,7 +280,7 @@ LIES = {
     ),
     "blocks-fixed": (predicate("base", "blocks", to=7), in_predicate("base.widths[0]"), "blocks of 7 units"),
     "blocks-none": (predicate("base", "blocks", to=0), in_predicate("base.blocks"), "expected"),
-    "blocks-unknown": (predicate("base", "blocks", to="shared"), in_predicate("base.blocks"), "expected"),
+    "blocks-unknown": (predicate("base", "blocks", to="wide"), in_predicate("base.blocks"), "expected"),
     "mask-digest": (
         predicate("masks", 1, "sha256", to=DIGEST),
         in_predicate("masks[1].sha256"),
