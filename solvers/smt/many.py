@@ -28,6 +28,12 @@ WriteMany: TypeAlias = Callable[[Vocabulary], tuple[Sequence[Formula], Sequence[
 """Returns what is known, and formulas none of which should hold then."""
 
 
+class _Context(z3.Context):  # type: ignore[misc] # z3 has no types
+    """A context that has nothing to free, and does not complain of it, where Ctrl-C comes while it is made."""
+
+    owner = False
+
+
 def check(write: WriteAll, rlimit: int = session.DEFAULT_RLIMIT, *, simple: bool = True) -> Answer:
     """Return whether formulas hold together anywhere.
 
@@ -38,7 +44,7 @@ def check(write: WriteAll, rlimit: int = session.DEFAULT_RLIMIT, *, simple: bool
     """
     words = SmtLib()
     text = assertions(words, write(words))
-    context = z3.Context()
+    context = _Context()
     solver = z3.SimpleSolver(ctx=context) if simple else z3.Solver(ctx=context)
     solver.set("rlimit", rlimit)
     # z3 would take SIGINT for itself while it searches; Python and whoever watches are to hear of it.

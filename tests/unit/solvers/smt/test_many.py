@@ -159,3 +159,16 @@ def test_the_default_budget(monkeypatch):
     monkeypatch.setattr(many.z3, "Solver", Solver)
     many.check(together(0, 3, 1), simple=False)
     assert granted[0] == ("rlimit", session.DEFAULT_RLIMIT)
+
+
+def test_a_context_that_is_cut_short_says_nothing(monkeypatch, capsys):
+    """Ctrl-C may come while z3 makes one; its destructor is called all the same."""
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(many.z3.z3, "Z3_mk_config", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        many.check(lambda words: [words.at_most(words.constant(0), words.constant(1))])
+    gc.collect()
+    assert capsys.readouterr().err == ""
