@@ -77,8 +77,8 @@ class Solutions:
 
     Attributes:
         prefix: int64[instances]: the subset lies within so many leading items. Of the objective `first` it is the
-            least number within which there is any, 0 for the target 0, unless the limits left only
-            `_any_elsewhere`; NONE where no subset sums to the target, and UNDECIDED where the limits end the search.
+            least number within which there is any, 0 for the target 0, unless it was found out of order
+            (`_any_elsewhere`). NONE where no subset sums to the target, UNDECIDED where the limits end the search.
         chosen: bool[instances, n]: a subset within that prefix, all false where none was found.
     """
 
