@@ -21,7 +21,7 @@ from certify.network.batch import TooWideError
 from certify.network.bounds import network_bounds
 from certify.network.compare import common_scale, common_values
 from certify.network.elementwise import run_steps
-from certify.network.model import INPUT, Dense, Network, require_chain
+from certify.network.model import INPUT, Box, Dense, Network, require_chain
 from certify.network.operators.operator import Tensor, column
 from certify.network.rounding import Q31_BITS, SIGNIFICANT_BITS, Rounding, Rule
 from certify.network.steps import (
@@ -241,7 +241,15 @@ def program(network: Network, output_shift: int = 0) -> Program:
     if largest >= 1 << SAFE_BITS:
         raise TooWideError(f"numbers of up to {largest.bit_length()} bits, the sweep holds {SAFE_BITS}")
     layers = tuple(_layer(layer) for layer in require_chain(network))
-    return Program(network.input.features, layers, output_shift, largest.bit_length())
+    bits = max(largest, _largest_held(network.input, layers)).bit_length()
+    return Program(network.input.features, layers, output_shift, min(bits, 63))
+
+
+def _largest_held(box: Box, layers: Sequence[Layer]) -> int:
+    """Return the largest |x| that stands in a box and its layers, met or not: a weight on an input that is 0, say."""
+    arrays = [array for layer in layers for array in (layer.values, layer.bias, layer.constants, layer.steps)]
+    ends = [int(end) for array in arrays for end in (array.min(initial=0), array.max(initial=0))]
+    return max(map(abs, (*box.low, *box.high, *ends)))
 
 
 def _layer(layer: Dense) -> Layer:

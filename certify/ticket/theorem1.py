@@ -47,6 +47,7 @@ from certify.ticket.goal import SPARSEST, Goal
 from certify.ticket.sharing import Reach, share_out
 from certify.ticket.taken import Found, Taken
 from certify.work import ALONE, Crew
+from solvers.subset_sum import ANY
 
 MAX_BLOCK = 1 << 12
 
@@ -197,9 +198,10 @@ def _search_layer(layer: _Layer, *, ahead: bool = False, reach: Reach = lambda _
             with ThreadPoolExecutor(1) if ahead else nullcontext() as thread:
                 width, failures = _give_out(layer, taken, thread, reach)
     except TooLargeError as error:
+        less = "--width" if layer.goal.count == ANY else "--width or --kept-per-weight"
         raise TicketNotFoundError(
             f"{error.place}: the search is too large at {layer.drawn.precision.kept} bits: {error.problem}. "
-            "What would help: a target of fewer precision bits, a coarser --precision of its layer, a smaller --width"
+            f"What would help: a target of fewer precision bits, a coarser --precision of its layer, a smaller {less}"
         ) from None
     if failures:
         kind = f"{layer.block_width} units" if layer.block_width is not None else f"first {MAX_BLOCK} units"

@@ -134,7 +134,8 @@ class Program:
         layers: at least one; the first meets the point, each other one the layer before it.
         output_shift: the outputs are shifted left by it before they are compared, which brings two networks of
             different precision to a common scale.
-        bits: every number met, the point's own and the shifted outputs included, is below 2^bits in magnitude.
+        bits: every number met, the point's own and the shifted outputs included, is below 2^bits in magnitude, and
+            so is every weight, bias, constant and number of a step, unless bits is 63.
 
     Raises:
         ValueError: no layer, a negative number of inputs, a shift outside 0..62, bits outside 0..63, or a column

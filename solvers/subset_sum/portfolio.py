@@ -77,8 +77,8 @@ class Solutions:
 
     Attributes:
         prefix: int64[instances]: the subset lies within so many leading items. Of the objective `first` it is the
-            least number within which there is any, 0 for the target 0; NONE where no subset sums to the target, and
-            UNDECIDED where the limits end the search.
+            least number within which there is any, 0 for the target 0, unless it was found out of order
+            (`_any_elsewhere`). NONE where no subset sums to the target, UNDECIDED where the limits end the search.
         chosen: bool[instances, n]: a subset within that prefix, all false where none was found.
     """
 
@@ -150,7 +150,10 @@ def _fewest(
     left = np.flatnonzero(solutions.prefix < 0)
     if len(left):
         rest = _within(items[left], None if lengths is None else lengths[left]), targets[left]
-        more = _any(*rest, limits) if count.most is None else _bounded(*rest, count, limits)
+        if count.most is None:
+            more = _any(*rest, limits)
+        else:
+            more = _bounded(*rest, count, limits, by_few=_largest(items) < _FEW_MAX)
         solutions.prefix[left], solutions.chosen[left] = more.prefix, more.chosen
     return solutions
 
@@ -175,12 +178,12 @@ def _last_chosen(chosen: BoolArray) -> Int64Array:
     return np.where(chosen.any(axis=1), last, 0).astype(np.int64)
 
 
-def _bounded(items: Int64Array, targets: Int64Array, count: Count, limits: Limits) -> Solutions:
-    """Subsets of a bounded number of items, for instances of which `few` found none."""
+def _bounded(items: Int64Array, targets: Int64Array, count: Count, limits: Limits, *, by_few: bool) -> Solutions:
+    """Subsets of a bounded number of items, for instances of which `few` found none, if it was asked at all."""
     assert count.most is not None
     nothing = np.zeros(items.shape, dtype=np.bool_)
     seen = few.MAX_ITEMS if count.most < 5 else few.MAX_TRIPLE_ITEMS
-    seen_all = np.count_nonzero(items, axis=1).max() <= seen and _largest(items) < _FEW_MAX
+    seen_all = by_few and np.count_nonzero(items, axis=1).max() <= seen
     if seen_all and count.most <= few.MOST:
         return Solutions(np.full(len(targets), NONE, dtype=np.int64), nothing)
     most, words = min(count.most, items.shape[1]), _words(items)

@@ -220,6 +220,28 @@ def test_the_edge_of_narrow_lanes(monkeypatch, layer, sign):
     assert kinds == {np.int32, np.int64}
 
 
+UNMET = {
+    "a weight on an input that is 0": ([0, -3], [0, 3], dense([[2**40, 1]])),
+    "a negative one": ([0, -3], [0, 3], dense([[-(2**40), 1]])),
+    "a constant that nothing reads": ([-3], [3], dense([[1, None]], constants=[2**40])),
+    "an input that nothing reads": ([2**40, -3], [2**40, 3], dense([[None, 1]])),
+    "a multiplier of nothing": ([-3], [3], dense([[0]], [RequantizeQ31(2**31 - 1, -25, "double", 0)])),
+}
+
+
+@pytest.mark.usefixtures("compiled_only")
+@pytest.mark.parametrize("case", UNMET.values(), ids=UNMET)
+def test_numbers_that_are_never_met_are_too_wide_for_narrow_lanes(case):
+    low, high, layer = case
+    left = network(low, high, layer)
+    same = sweep_grid(left, left, 1, Monitor())
+    assert (same.points, same.difference) == (7, None)
+    differs = sweep_grid(left, network(low, high, replace(layer, steps=(*layer.steps, Offset(1)))), 1, Monitor())
+    assert (differs.points, differs.largest) == (1, 1)
+    assert search_difference(left, left).point is None
+    assert flatten([program(left)]).weights.dtype == np.int64
+
+
 def test_the_bits_of_a_program():
     """Exact to one: products, sums, biases, inputs, and outputs on the common scale."""
     most = 2**31 - 1

@@ -14,7 +14,9 @@ from certify.errors import InputError, TicketNotFoundError
 from certify.network.matrix import from_dense
 from certify.network.model import Box, Dense, Network
 from certify.ticket import block, find_ticket, theorem1
+from certify.ticket.goal import Goal
 from solvers import subset_sum
+from solvers.subset_sum import Count
 
 
 def dense(bits, weights, *, bias=None, constants=()):
@@ -106,6 +108,13 @@ def test_grown_blocks_end_somewhere(monkeypatch):
     monkeypatch.setattr(theorem1, "MAX_BLOCK", 1)
     with pytest.raises(TicketNotFoundError, match=r"no subset of the first 1 units of a block gives layers\[0\]"):
         find_ticket(network((0,), (1,), dense(4, [[7]])), "0")
+
+
+def test_a_search_for_too_many_edges(monkeypatch):
+    monkeypatch.setattr(theorem1, "MAX_BLOCK", 2048)
+    with pytest.raises(TicketNotFoundError, match="the search is too large") as caught:
+        find_ticket(network((0,), (1,), dense(2, [[3]])), "0", goal=Goal(count=Count(1000, 1000)))
+    assert str(caught.value).endswith("a smaller --width or --kept-per-weight")
 
 
 @pytest.mark.parametrize(

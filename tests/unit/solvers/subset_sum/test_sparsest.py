@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from subsets import ANY, WAYS, check_subset, item_lists, large, naive_fewest, naive_prefix, solve_one, way
 
-from solvers.subset_sum import UNDECIDED, Count, Limits, few, solve
+from solvers.subset_sum import NONE, UNDECIDED, Count, Limits, few, solve
 
 values = st.one_of(st.integers(-20, 20), st.sampled_from([-129, -128, -65, -64, -63, 63, 64, 65, 127, 128, 200]))
 counts = st.tuples(st.integers(0, 8), st.integers(0, 8)).map(lambda pair: Count(min(pair), max(pair)))
@@ -126,6 +126,15 @@ def test_lengths_are_each_instance_s_own():
     assert solutions.prefix.tolist() == [3, 2, -1]
     first = solve(items, np.full(3, 3, dtype=np.int64), "first", lengths=np.array([3, 2, 1]))
     assert first.prefix.tolist() == [2, 2, -1]
+
+
+def test_none_is_not_said_where_tables_were_not_asked():
+    """An item beyond the length is too large for tables; those before it have the subset all the same."""
+    items = np.array([[3, 2, 2**53]], dtype=np.int64)
+    for count in (Count(1, 1), Count(0, 2)):
+        solutions = solve(items, np.array([3]), count=count, lengths=np.array([2]))
+        assert solutions.chosen.tolist() == [[True, False, False]]
+    assert solve(items, np.array([4]), count=Count(0, 2), lengths=np.array([2])).prefix.tolist() == [NONE]
 
 
 @pytest.mark.parametrize("bits", [4, 6, 8, 10])
