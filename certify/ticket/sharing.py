@@ -174,8 +174,9 @@ def _take(wanted: Wanted, column: int, window: _Window, goal: Goal, *, last: boo
             return Block(np.zeros((len(wanted.targets), 0), dtype=np.bool_), ())
         items = np.vstack([products(half, own, len(first)) for half, own in asked])
         places = choose(items, wanted.targets[rows, column])
-        if places is not None:
-            return _sparsest(wanted, column, rows, items, np.sort(places))
+        block = None if places is None else _sparsest(wanted, column, rows, items, np.sort(places))
+        if block is not None:
+            return block
     try:
         block = search_block(wanted, column, products, len(first), goal=goal)
     except TooLargeError:
@@ -185,10 +186,11 @@ def _take(wanted: Wanted, column: int, window: _Window, goal: Goal, *, last: boo
     return block if last or not block.failures else None
 
 
-def _sparsest(wanted: Wanted, column: int, rows: Int64Array, items: Int64Array, places: Int64Array) -> Block:
-    """Return the block in which every row takes the fewest of the chosen units."""
+def _sparsest(wanted: Wanted, column: int, rows: Int64Array, items: Int64Array, places: Int64Array) -> Block | None:
+    """Return the block in which every row takes the fewest of the chosen units; None where that is undecided."""
     solutions = solve(items[:, places], wanted.targets[rows, column])
-    assert solutions.found.all()
+    if not solutions.found.all():
+        return None
     chosen = np.zeros((len(wanted.targets), items.shape[1]), dtype=np.bool_)
     which, place = np.nonzero(solutions.chosen)
     chosen[rows[which], places[place]] = True
