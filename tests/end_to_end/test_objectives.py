@@ -11,6 +11,8 @@ from program import payload_of, signed, signing_key, trust_line
 from certify.base.draw import kept_weights
 from certify.certificate import envelope, statement
 
+pytestmark = pytest.mark.compiled
+
 ALICE = signing_key(1)
 TARGET = {
     "format": "certify.network/1",

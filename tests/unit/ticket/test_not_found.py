@@ -110,6 +110,7 @@ def test_grown_blocks_end_somewhere(monkeypatch):
         find_ticket(network((0,), (1,), dense(4, [[7]])), "0")
 
 
+@pytest.mark.compiled
 def test_a_search_for_too_many_edges(monkeypatch):
     monkeypatch.setattr(theorem1, "MAX_BLOCK", 2048)
     with pytest.raises(TicketNotFoundError, match="the search is too large") as caught:

@@ -27,6 +27,7 @@ def width(target, goal=WIDTH, seed="0"):
     return find_ticket(target, seed, goal=goal).base.widths[0]
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(("low", "percent"), [(0, 45), (-9, 65)], ids=["one half", "both halves"])
 def test_fewer_units_than_in_blocks(low, percent):
     """Where an input has no use for half of the signs, others have."""
@@ -34,6 +35,7 @@ def test_fewer_units_than_in_blocks(low, percent):
     assert 100 * width(target) < percent * width(target, Goal())
 
 
+@pytest.mark.compiled
 def test_fewer_edges_too():
     target = network(40, 40, 0)
     tickets = [find_ticket(target, "0", goal=Goal(objective)) for objective in ("width", "first")]
