@@ -125,6 +125,7 @@ def check_large(mutant: Mutant):
         check_witness(mutant.document, mutants.document_of(mutant.pruned), proof.witness)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(("kind", "number"), [pair for pair in LARGE if pair[0] != "claim"], ids=str)
 def test_large(kind, number):
     check_large(large_mutant(kind, number))
