@@ -53,7 +53,10 @@ def unread(tmp_path):
     """What an environment needs in which the package tflite is not installed."""
     (tmp_path / "hidden").mkdir()
     (tmp_path / "hidden" / "tflite.py").write_text("raise ModuleNotFoundError('No module named tflite')\n")
-    return {"env": {"PYTHONPATH": f"{tmp_path / 'hidden'}:{Path(__file__).parents[2]}"}}
+    # Python would keep what it compiled of it in the folder that is looked at.
+    return {
+        "env": {"PYTHONPATH": f"{tmp_path / 'hidden'}:{Path(__file__).parents[2]}", "PYTHONDONTWRITEBYTECODE": "1"}
+    }
 
 
 def test_a_certificate_names_the_model_and_the_network_read_from_it(alice):
