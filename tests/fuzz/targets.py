@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fuzz import arrays, certificate, keys, mask, network, onnx, signers, strict_json, tflite
+from fuzz import arrays, certificate, claims, keys, mask, network, onnx, signers, strict_json, tflite
 from fuzz.target import Target
 
 TARGETS: dict[str, Target] = {
@@ -18,5 +18,6 @@ TARGETS: dict[str, Target] = {
         tflite.TARGET,
         onnx.TARGET,
         arrays.TARGET,
+        claims.TARGET,
     )
 }
