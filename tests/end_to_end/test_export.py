@@ -59,6 +59,7 @@ def test_onnx(prepared, source, part, network):
     assert_runs_as((prepared.folder / "x.onnx").read_bytes(), network)
 
 
+@pytest.mark.compiled
 def test_onnx_of_digits_and_of_its_ticket(certify):
     """A network that was deployed, and all of a ticket's 3,000 kept weights."""
     target = read_network((TARGETS / "digits.json").read_bytes())

@@ -43,9 +43,9 @@ def prepared(certify, monkeypatch):
     [
         pytest.param(b"subset sums", 1, id="finding"),
         pytest.param(b"refutation", 1, id="proving", marks=pytest.mark.compiled),
-        pytest.param(b"subset sums", 3, id="finding-with-workers"),
+        pytest.param(b"subset sums", 3, id="finding-with-workers", marks=pytest.mark.long),
         pytest.param(b"refutation", 3, id="proving-with-workers", marks=pytest.mark.compiled),
-        pytest.param(b"composition", 3, id="workers-at-rest", marks=pytest.mark.compiled),
+        pytest.param(b"composition", 3, id="workers-at-rest", marks=[pytest.mark.long, pytest.mark.compiled]),
     ],
 )
 def test_interrupt(prepared, phase, workers):

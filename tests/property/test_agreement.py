@@ -53,6 +53,7 @@ def check_agreement(document, seed, chosen):
     assert unswept.obligations == swept.obligations
 
 
+@pytest.mark.compiled
 @settings(AGREEMENT, max_examples=60)
 @given(strategies.documents(max_points=MAX_POINTS), SEEDS, st.data())
 def test_every_kind_of_network(document, seed, data):
@@ -66,6 +67,7 @@ def test_many_more(document, seed, data):
     check_agreement(document, seed, data.draw(precisions(mutants.read(document))))
 
 
+@pytest.mark.compiled
 @settings(AGREEMENT, max_examples=25)
 @given(strategies.documents(max_points=MAX_POINTS, then=st.just([{"op": "relu"}])), SEEDS)
 def test_no_requantization_between_layers(document, seed):

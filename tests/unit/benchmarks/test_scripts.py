@@ -226,6 +226,7 @@ def test_the_reference_job_needs_its_weights(monkeypatch):
         started(monkeypatch, reference)
 
 
+@pytest.mark.compiled
 def test_growth(capsys):
     figures = growth.grow([10, 40], None, 1, None)
     assert [row["command"] for row in figures["runs"]] == ["prove", "audit"] * 3

@@ -427,6 +427,7 @@ def test_biases_that_are_not_there(constants, first, bias, said):
     assert "What would help: " in str(caught.value)
 
 
+@pytest.mark.compiled
 def test_a_search_that_is_too_large():
     target = network((0,), (1,), layer(20, [[12345]]))
     base = random_base(target, [64], [(30, 30)])

@@ -189,6 +189,7 @@ def test_masks_of_another_shape_are_refused():
             prune(target, ticket.base, masks)
 
 
+@pytest.mark.compiled
 @settings(max_examples=25)
 @given(st.integers(0, 2**32), st.lists(st.integers(0, 16), min_size=3, max_size=3), st.integers(0, 1))
 def test_layers_of_different_precision(seed, bits, finer):

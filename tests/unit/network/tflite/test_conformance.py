@@ -35,6 +35,7 @@ NEAR_A_TIE = 2.0**-22
 kernels = pytest.mark.parametrize("kernel", RULES, ids=["reference", "optimised", "xnnpack"])
 
 
+@pytest.mark.long
 @pytest.mark.compiled
 @kernels
 @pytest.mark.parametrize("name", ["ecg5000_autoencoder", "mlperf_tiny_anomaly_detection"])

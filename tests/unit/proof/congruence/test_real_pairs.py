@@ -38,6 +38,7 @@ def test_qdq_and_qoperator_are_equal(name):
     assert linear_layers(left.network) == {"i": 10, "v": 28}[name[12]]
 
 
+@pytest.mark.compiled
 def test_qdq_and_another_bias():
     left, right = (target.network for target in pair_of("mlperf_tiny_image_classification"))
     index, layer = next((i, layer) for i, layer in enumerate(right.layers) if isinstance(layer, Convolution))
@@ -46,6 +47,7 @@ def test_qdq_and_another_bias():
     assert not number(left, changed, Monitor()).proved
 
 
+@pytest.mark.compiled
 def test_tflite_and_what_onnx_tools_made_of_it_are_equal_under_one_rule():
     left = read_target(DETECTION.read_bytes(), "float32").network
     right = read_target(INTEGERS.read_bytes()).network

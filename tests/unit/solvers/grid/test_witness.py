@@ -170,6 +170,7 @@ def test_the_ends_of_int64():
 # What the search finds and the sample alone does not.
 
 
+@pytest.mark.compiled
 def test_a_climb_reaches_a_difference_beyond_the_bound():
     """|l - r| falls with the distance from a point inside, which no corner and no random point is near to."""
     rng = random.Random("climbs")
