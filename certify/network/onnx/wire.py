@@ -1,7 +1,8 @@
 """A first look at the bytes of a protobuf: that they are well formed, and not a great many tiny things.
 
 A parser makes an object of every message, and an empty message takes two bytes of a file and a hundred of memory. So
-the fields are counted on the bytes, by the schema's own descriptors, before the parser runs.
+the fields are counted on the bytes, by the schema's own descriptors, before the parser runs. Of a string that is not
+UTF-8 the parser makes bytes in the place of text, silently: such a string is refused here.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ def verify(data: bytes, descriptor: Any) -> None:
         descriptor: protobuf's descriptor of the message that it is.
 
     Raises:
-        InputError: more than `MAX_BYTES` bytes, more than `MAX_FIELDS` fields or 16 levels of messages, or bytes that
-            are no protobuf.
+        InputError: more than `MAX_BYTES` bytes, more than `MAX_FIELDS` fields or 16 levels of messages, text that is
+            not UTF-8, or bytes that are no protobuf.
     """
     if len(data) > MAX_BYTES:
         raise InputError(f"expected at most {MAX_BYTES} bytes, found {len(data)}")
@@ -48,8 +49,20 @@ class _Walk:
             tag, place = self._varint(place, end)
             start, place = self._skip(tag & 7, place, end)
             field = inner.get(tag >> 3)
-            if field is not None and field.message_type is not None and tag & 7 == _DELIMITED:
+            if field is None or tag & 7 != _DELIMITED:
+                continue
+            if field.message_type is not None:
                 self.message(start, place, field.message_type, depth + 1)
+            elif field.type == field.TYPE_STRING:
+                self._text(start, place)
+
+    def _text(self, start: int, end: int) -> None:
+        """Check a string, of which protobuf makes bytes where it is none."""
+        try:
+            self._data[start:end].decode()
+        except UnicodeDecodeError as error:
+            problem = f"expected text in UTF-8, found byte {self._data[start + error.start]:#04x} in it"
+            raise InputError(f"{problem} at byte {start + error.start}") from None
 
     def _skip(self, kind: int, place: int, end: int) -> tuple[int, int]:
         """Return where the content of a field begins and ends."""

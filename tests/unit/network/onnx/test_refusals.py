@@ -290,6 +290,10 @@ BYTES = {
     "the beginning alone": (GOOD[:3], ""),
     "garbage": (b"\x08\x01" + b"\xff" * 64, "expected a whole number at byte"),
     "another wire type": (b"\x08\x01\x3c\x00", "expected a field of a protobuf at byte 3, found wire type 4"),
+    "a name that is no text": (
+        b"\x08\x08\x3a\x03\x12\x01\xff",
+        "expected text in UTF-8, found byte 0xff in it at byte 6",
+    ),
     "no graph": (b"\x08\x08\x00"[:2] + b"\x10\x01", ""),
     "very many messages": (_many_messages(), "expected at most 262144 fields, found more"),
 }
