@@ -2,8 +2,8 @@
 
 The bytes are a layout's length (two bytes, little-endian), the layout, and a container of arrays, which is read three
 times: as the base network with masks of its own, as a mask file for it, and as one for a base network that is fixed.
-What is accepted has to be a pruning: each kept weight is the base's, and masks have their layers' shapes. A campaign's
-limit of memory is high for atheris, as for `mask`.
+What is accepted has to be a pruning: each kept weight is the base's, and masks have their layers' shapes. A
+campaign's limit of memory is high for atheris, as for `mask`.
 """
 
 from __future__ import annotations
