@@ -19,6 +19,7 @@ from certify.certificate.keys import SigningKey
 from certify.certificate.storage import TakenError, read_capped, remove_second_names, write_atomic, write_private
 from certify.certificate.trust import MAX_BYTES, Trust, allowed_signers_line, parse_allowed_signers
 from certify.cli.blame import about
+from certify.cli.targets import check_takes_files
 from certify.errors import InputError
 
 _MAX_KEY_BYTES = 1 << 16
@@ -52,17 +53,20 @@ def load_key(path: Path) -> SigningKey:
 
 
 def check_free(pair: KeyPair) -> None:
-    """Check that a new key pair would replace nothing.
+    """Check that a new key pair would replace nothing, and that there is a place for it.
 
     Raises:
         TakenError: one of its files is there already.
-        InputError: both have one name.
+        InputError: both have one name, or no new file may be made there.
     """
     if pair.private == pair.public:
         raise InputError("expected a name for the private key, found the ending of public ones, .pub")
     for path in (pair.private, pair.public):
         if os.path.lexists(path):
             raise TakenError(f"expected no file there yet, found {path}")
+    folder = next((folder for folder in pair.private.parents if os.path.lexists(folder)), Path())
+    if folder.is_dir():
+        check_takes_files(folder)
 
 
 def make_key(pair: KeyPair, name: str | None = None) -> SigningKey:
