@@ -1,8 +1,9 @@
 """Files: the only module of this package that touches them.
 
 Reading stops at a limit, whatever the file says of its own size. Writing is all or nothing: the new bytes go to a
-file beside the target and take its name once they are on the disk, so a full disk or an interrupt leaves what was
-there before. Private keys are created for their owner alone from the first moment and never replace a file.
+file beside the target and take its name once they are on the disk, so a full disk, an interrupt or SIGKILL leaves
+what was there before. Private keys are created for their owner alone from the first moment and never replace a file.
+A killed run leaves at most the file beside the target, which a later run removes (`certify.leftovers`).
 
 What is not an ordinary file (a pipe, /dev/stdout) has no name worth replacing and is written to directly.
 """
@@ -10,16 +11,25 @@ What is not an ordinary file (a pipe, /dev/stdout) has no name worth replacing a
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from certify import leftovers
 from certify.errors import InputError
 
 _CHUNK = 2**20
+_TEMPORARY = re.compile(r"\.certify-[0-9a-f]{16}\.part")
+_NO_HARD_LINKS = {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK}
+
+
+class TakenError(InputError):
+    """Where a new file was to be, there is one already."""
 
 
 def read_capped(path: Path, limit: int, what: str) -> bytes:
@@ -126,19 +136,45 @@ def _write_directly(path: Path) -> Iterator[Sink]:
 def _replace(path: Path) -> Iterator[Sink]:
     with _as_input_error():
         final = Path(os.path.realpath(path))
-        temporary = final.parent / f".certify-{secrets.token_hex(8)}"
-        file = temporary.open("xb")
+        temporary, file = _open_beside(final, 0o666)
     try:
         with _closed_after(file):
             yield Sink(file)
             with _as_input_error():
-                file.flush()
-                os.fsync(file.fileno())
-                file.close()
+                _to_the_disk(file)
                 temporary.replace(final)
     except BaseException:
         _remove(temporary)
         raise
+    _folder_to_the_disk(final.parent)
+
+
+def _open_beside(final: Path, mode: int) -> tuple[Path, BinaryIO]:
+    """Open a new file in the folder of another, under a name that says whose it is, and remove what is nobody's."""
+    temporary = final.parent / f".certify-{secrets.token_hex(8)}.part"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
+    leftovers.hold(descriptor)
+    leftovers.clear(final.parent, _TEMPORARY, os.fstat(descriptor))
+    return temporary, os.fdopen(descriptor, "wb")
+
+
+def _to_the_disk(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+    file.close()
+
+
+def _folder_to_the_disk(folder: Path) -> None:
+    """Have a file's new name outlive a power cut, where the system takes that of a folder.
+
+    Where it does not, the name is there all the same, with the old file or the new one whole.
+    """
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 @contextlib.contextmanager
@@ -173,24 +209,57 @@ def _is_special(path: Path) -> bool:
 def write_private(path: Path, data: bytes) -> None:
     """Write a new file that only its owner may read (0600), in folders made for the owner alone (0700).
 
+    It gets its name when it is whole, so nobody ever reads half of it, however this ends.
+
     Raises:
-        InputError: something is there already, or the file cannot be written; then none is left behind.
+        TakenError: something is there already.
+        InputError: the file cannot be written; then none is left behind.
+    """
+    with _as_input_error():
+        _make_folders(path.parent)
+        temporary, file = _open_beside(path, 0o600)
+    try:
+        with _closed_after(file), _as_input_error():
+            file.write(data)
+            _to_the_disk(file)
+            _name(temporary, path)
+    finally:
+        _remove(temporary)
+    _folder_to_the_disk(path.parent)
+
+
+def _name(temporary: Path, path: Path) -> None:
+    """Give a whole file its name, unless something has that.
+
+    A hard link is refused where there is anything, in one step. On file systems without hard links the name is taken
+    by an empty file first, which only a kill between two steps would leave.
     """
     try:
-        _make_folders(path.parent)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            os.link(temporary, path)
+        except OSError as error:
+            if error.errno not in _NO_HARD_LINKS:
+                raise
+            _take_name(temporary, path)
     except FileExistsError:
-        raise InputError("expected no file there yet, found one, and it is not overwritten") from None
-    except (OSError, ValueError) as error:
-        raise InputError(_not_written(error)) from None
+        raise TakenError("expected no file there yet, found one, and it is not overwritten") from None
+
+
+def _take_name(temporary: Path, path: Path) -> None:
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            _write_through(file, data)
-    except BaseException as error:
+        temporary.replace(path)
+    except BaseException:
         _remove(path)
-        if isinstance(error, OSError):
-            raise InputError(_not_written(error)) from None
         raise
+
+
+def remove_second_names(path: Path) -> None:
+    """Remove other names of a file, which `write_private` leaves where it is killed when the file has its own."""
+    with contextlib.suppress(OSError), os.scandir(path.parent) as entries:
+        for entry in entries:
+            if _TEMPORARY.fullmatch(entry.name) and not entry.is_symlink() and path.samefile(entry.path):
+                _remove(Path(entry.path))
 
 
 def _make_folders(folder: Path) -> None:
@@ -202,12 +271,6 @@ def _make_folders(folder: Path) -> None:
     except FileExistsError:
         if not folder.is_dir():
             raise NotADirectoryError from None
-
-
-def _write_through(file: BinaryIO, data: bytes) -> None:
-    file.write(data)
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def _remove(path: Path) -> None:

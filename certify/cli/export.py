@@ -31,11 +31,14 @@ from certify.report.exit_codes import FAILED, HOLDS
 
 _PIECE = 1 << 16
 _OF_ONE_NETWORK = ("onnx", "network")
-_FOR_STDOUT = ("smtlib", "network")
+_FOR_STDOUT = ("smtlib", "network", "sigstore-bundle")
+_FORMATS = ("onnx", "network", "npz", "safetensors", "vnnlib", "smtlib", "sigstore-bundle")
 _HELP = (
     "onnx: a network in integer operators. network: one in certify.network/1. npz, safetensors: the ticket's base"
     " weights and masks. vnnlib: the target and its ticket, or two networks. smtlib: all obligations."
+    " sigstore-bundle: the certificate, for sigstore's verifiers."
 )
+_SIGNER_HELP = "For sigstore-bundle: the key id of the signature to take, where there are several."
 _OF_HELP = "For onnx and network: which network; the ticket unless you say otherwise, base is it before pruning."
 
 Pieces: TypeAlias = Iterable[bytes]
@@ -58,6 +61,7 @@ class Asked:
         form: one of the formats.
         part: ticket, target or base; None takes the ticket.
         against: a second network.
+        signer: the key id of a signature.
         out: where to write; None for standard output.
     """
 
@@ -65,6 +69,7 @@ class Asked:
     form: str
     part: str | None
     against: Path | None
+    signer: str | None
     out: Path | None
 
     def check(self) -> None:
@@ -77,6 +82,8 @@ class Asked:
             raise click.UsageError(f"expected --of with --format onnx or network, found {self.form}")
         if self.against is not None and self.form != "vnnlib":
             raise click.UsageError(f"expected --against with --format vnnlib, found {self.form}")
+        if self.signer is not None and self.form != "sigstore-bundle":
+            raise click.UsageError(f"expected --signer with --format sigstore-bundle, found {self.form}")
         if self.out is None and self.form not in _FOR_STDOUT:
             raise click.UsageError(f"expected -o with --format {self.form}: only text goes to standard output")
 
@@ -126,12 +133,13 @@ class Source:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["onnx", "network", "npz", "safetensors", "vnnlib", "smtlib"]),
+    type=click.Choice(_FORMATS),
     required=True,
     help=_HELP,
 )
 @click.option("--of", "part", type=click.Choice(["ticket", "target", "base"]), help=_OF_HELP)
 @click.option("--against", metavar="B", type=FILE, help="For vnnlib: a network, instead of TARGET's ticket.")
+@click.option("--signer", metavar="KEYID", help=_SIGNER_HELP)
 @click.option("-o", "--output", "out", type=FILE, help="Where to write; text goes to standard output without it.")
 @drawing_options
 @reading_options
@@ -140,17 +148,18 @@ def command(
     form: str,
     part: str | None,
     against: Path | None,
+    signer: str | None,
     out: Path | None,
     drawing: Drawing,
     reading: Reading,
 ) -> None:
     """Write a network, a ticket or what a proof consists of in a form that other programs read (docs/export.md).
 
-    CERT is a certificate, of which only the networks are used; for a TARGET a ticket is found first where one is
-    written. Nothing is proved here and no signature is checked. A query, vnnlib, comes with both networks as ONNX
-    beside it.
+    CERT is a certificate, of which only the networks are used, or for a bundle the envelope; for a TARGET a ticket
+    is found first where one is written. Nothing is proved here and no signature is checked. A query, vnnlib, comes
+    with both networks as ONNX beside it.
     """
-    output, asked = Output("text", quiet=False, verbose=False), Asked(source, form, part, against, out)
+    output, asked = Output("text", quiet=False, verbose=False), Asked(source, form, part, against, signer, out)
     asked.check()
     try:
         for path in asked.outputs():
@@ -170,13 +179,16 @@ def command(
 
 
 def _what(form: str) -> str:
-    return {"smtlib": "the obligations", "npz": "the ticket", "safetensors": "the ticket"}.get(form, "the network")
+    named = {"smtlib": "the obligations", "sigstore-bundle": "the bundle"}
+    return named.get(form, "the ticket" if form in {"npz", "safetensors"} else "the network")
 
 
 def _pieces(asked: Asked, choices: Choices) -> list[Pieces]:
     """Return what each output consists of, one for each of them."""
     if asked.form == "vnnlib":
         return _query(*_pair(asked, choices))
+    if asked.form == "sigstore-bundle":
+        return [[_bundle(asked, choices)]]
     source = _read(asked.source, choices)
     match asked.form:
         case "smtlib":
@@ -211,9 +223,23 @@ def _is_envelope(data: bytes) -> bool:
     return isinstance(document, dict) and "payload" in document
 
 
-def _subject(data: bytes, choices: Choices) -> statement.AnySubject:
+def _bundle(asked: Asked, choices: Choices) -> bytes:
+    from certify.export.sigstore import write_bundle  # noqa: PLC0415 - only where it is asked for
+
+    _check_all_unchosen(choices)
+    data = read_capped(asked.source, envelope.MAX_BYTES, "a certificate")
+    if not _is_envelope(data):
+        raise InputError("expected a certificate, found something else: a bundle is made of one")
+    return write_bundle(envelope.read(data), asked.signer)
+
+
+def _check_all_unchosen(choices: Choices) -> None:
     if choices != Choices(Drawing(), Reading()):
         raise InputError("expected no choices about the ticket of a certificate, found some: it has one")
+
+
+def _subject(data: bytes, choices: Choices) -> statement.AnySubject:
+    _check_all_unchosen(choices)
     return statement.read(envelope.read(data).payload).subject
 
 

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from certify.certificate.envelope import MAX_BYTES
 from certify.certificate.keys import SigningKey
-from certify.certificate.storage import write_atomic
+from certify.certificate.storage import TakenError, write_atomic
 from certify.cli.blame import about
 from certify.cli.output import Output
 from certify.cli.targets import check_output
-from certify.cli.userkeys import KeyPair, check_free, default_key, load_key, make_key
+from certify.cli.userkeys import KeyPair, check_free, complete, default_key, load_key, make_key
 from certify.errors import InputError, printable
 
 
@@ -66,7 +66,10 @@ def write_certificate(signing: Signing, payload: bytes, output: Output) -> None:
     """
     from certify.certificate.signatures import sign  # noqa: PLC0415 - slow to load
 
-    envelope = sign(payload, signing.key or _new_key(signing.pair, output))
+    key = signing.key or _new_key(signing.pair, output)
+    if signing.own:
+        complete(signing.pair, key)
+    envelope = sign(payload, key)
     with about(signing.out):
         if len(envelope) > MAX_BYTES:
             raise InputError(f"expected a certificate of at most {MAX_BYTES} bytes, found {len(envelope)}")
@@ -84,8 +87,14 @@ def _existing_key(pair: KeyPair, *, own: bool) -> SigningKey | None:
 
 
 def _new_key(pair: KeyPair, output: Output) -> SigningKey:
+    """Return a new key, or the one that another run has made while this one was at work."""
     with about(pair.private):
-        key = make_key(pair)
+        try:
+            key = make_key(pair)
+        except TakenError:
+            if not os.path.lexists(pair.private):
+                raise
+            return load_key(pair.private)
     output.say(f"made a signing key, {key.public.key_id}, in {pair.private} (only you can read it)")
     return key
 

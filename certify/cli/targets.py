@@ -28,8 +28,25 @@ def check_output(out: Path, what: str, others: Mapping[str, Path]) -> None:
             raise InputError(f"expected a folder to write to, found none at {out.parent}")
         if out.is_dir():
             raise InputError("expected a place to write to, found a directory")
+        if not _is_special(out):
+            check_takes_files(Path(os.path.realpath(out)).parent)
     except OSError as error:
         raise InputError(f"expected a place to write to, found one that fails: {error.strerror}") from None
+
+
+def check_takes_files(folder: Path) -> None:
+    """Check, before any work, that new files may be made in a folder, as far as its permissions say.
+
+    Raises:
+        InputError: they may not.
+    """
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"expected a place to write to, found a folder that takes no new files: {folder}")
+
+
+def _is_special(out: Path) -> bool:
+    """Whether something is there that is written to directly, such as a pipe."""
+    return out.exists() and not out.is_file()
 
 
 def _same(first: Path, second: Path) -> bool:

@@ -7,6 +7,7 @@ allowed_signers   the keys whose certificates the user trusts besides the own on
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 from dataclasses import dataclass
@@ -15,9 +16,10 @@ from pathlib import Path
 from platformdirs import user_config_path
 
 from certify.certificate.keys import SigningKey
-from certify.certificate.storage import read_capped, write_atomic, write_private
+from certify.certificate.storage import TakenError, read_capped, remove_second_names, write_atomic, write_private
 from certify.certificate.trust import MAX_BYTES, Trust, allowed_signers_line, parse_allowed_signers
 from certify.cli.blame import about
+from certify.cli.targets import check_takes_files
 from certify.errors import InputError
 
 _MAX_KEY_BYTES = 1 << 16
@@ -51,23 +53,30 @@ def load_key(path: Path) -> SigningKey:
 
 
 def check_free(pair: KeyPair) -> None:
-    """Check that a new key pair would replace nothing.
+    """Check that a new key pair would replace nothing, and that there is a place for it.
 
     Raises:
-        InputError: one of its files is there already, or both have one name.
+        TakenError: one of its files is there already.
+        InputError: both have one name, or no new file may be made there.
     """
     if pair.private == pair.public:
         raise InputError("expected a name for the private key, found the ending of public ones, .pub")
     for path in (pair.private, pair.public):
         if os.path.lexists(path):
-            raise InputError(f"expected no file there yet, found {path}")
+            raise TakenError(f"expected no file there yet, found {path}")
+    folder = next((folder for folder in pair.private.parents if os.path.lexists(folder)), Path())
+    if folder.is_dir():
+        check_takes_files(folder)
 
 
 def make_key(pair: KeyPair, name: str | None = None) -> SigningKey:
     """Write a new key pair and return its private half.
 
+    A kill between the two files leaves the private one, whole; `complete` makes up for the other.
+
     Raises:
-        InputError: a file is there already, or cannot be written; then no key is left behind.
+        TakenError: a file is there already.
+        InputError: one cannot be written; then no key is left behind.
     """
     check_free(pair)
     key = SigningKey.generate()
@@ -79,6 +88,17 @@ def make_key(pair: KeyPair, name: str | None = None) -> SigningKey:
         pair.private.unlink(missing_ok=True)
         raise
     return key
+
+
+def complete(pair: KeyPair, key: SigningKey) -> None:
+    """Do what a killed run has left undone: write a key pair's public half, and leave the private one a single name.
+
+    What cannot be written stays missing: the key signs all the same.
+    """
+    remove_second_names(pair.private)
+    if not os.path.lexists(pair.public):
+        with contextlib.suppress(InputError):
+            write_atomic(pair.public, f"{allowed_signers_line(_login(), key.public)}\n".encode())
 
 
 def _login() -> str:

@@ -7,6 +7,9 @@ it is done, as with a copy, and compiled code sees no difference either.
 It is an ordinary file in a folder for temporary files, and no shared memory of the system: that is often 64 MB in a
 container, beyond which writing ends the process, and nobody cleans it up after one that was killed. A file that finds
 no room is an error, and then the arrays go into the pickle.
+
+Who began a worker and is killed leaves the folder to the worker, which removes it; and if no worker had begun, to a
+later run (`certify.leftovers`).
 """
 
 from __future__ import annotations
@@ -14,7 +17,9 @@ from __future__ import annotations
 import contextlib
 import itertools
 import mmap
+import os
 import pickle
+import re
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -22,10 +27,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from certify import leftovers
+
 LEAST = 1 << 16
 """Bytes of a buffer that is worth a place in a file."""
 
 _ALIGNED = 64
+_PREFIX = "certify-work-"
+_FORM = re.compile(rf"{_PREFIX}[a-z0-9_]{{8}}")
 
 
 @dataclass(frozen=True)
@@ -48,13 +57,15 @@ class Store:
 
     def __init__(self) -> None:
         self._folder: Path | None = None
+        self._held: int | None = None
         self._numbers = itertools.count()
 
     @property
     def folder(self) -> Path:
         """Where the files are."""
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="certify-"))
+            self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+            self._held = _hold(self._folder)
         return self._folder
 
     def pack(self, value: Any) -> Packed:
@@ -100,6 +111,20 @@ class Store:
         if self._folder is not None:
             remove(self._folder)
             self._folder = None
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
+
+
+def _hold(folder: Path) -> int | None:
+    """Lock a new folder, and remove others that nobody holds; None where folders cannot be opened."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return None
+    leftovers.hold(descriptor)
+    leftovers.clear(folder.parent, _FORM, os.fstat(descriptor))
+    return descriptor
 
 
 def remove(folder: Path) -> None:

@@ -225,6 +225,26 @@ REFUSED = {
         ["c.json", "--format", "onnx", "--seed", "1", "-o", "x"],
         "expected no choices about the ticket of a certificate",
     ),
+    "a bundle of a target": (
+        ["tiny.json", "--format", "sigstore-bundle", "-o", "x"],
+        "expected a certificate, found something else",
+    ),
+    "a bundle by another": (
+        ["c.json", "--format", "sigstore-bundle", "--signer", "SHA256:x", "-o", "x"],
+        f"expected a signature by SHA256:x, found {ALICE.public.key_id}",
+    ),
+    "a bundle and choices": (
+        ["c.json", "--format", "sigstore-bundle", "--seed", "two", "-o", "x"],
+        "expected no choices about the ticket of a certificate",
+    ),
+    "a signer of another format": (
+        ["c.json", "--format", "npz", "--signer", ALICE.public.key_id, "-o", "x"],
+        "expected --signer with --format sigstore-bundle, found npz",
+    ),
+    "a bundle onto itself": (
+        ["c.json", "--format", "sigstore-bundle", "-o", "c.json"],
+        "expected another file for the bundle, found what is exported itself",
+    ),
     "onto itself": (["c.json", "--format", "npz", "-o", "c.json"], "found what is exported itself"),
     "onto the second": (
         ["tiny.json", "--against", "q.vnnlib", *VNNLIB],
@@ -251,6 +271,27 @@ def test_exports_that_are_refused(prepared, arguments, problem):
     assert (ran.code, ran.out) == (2, "")
     assert problem in ran.err.splitlines()[-1]
     assert prepared.files() == before
+
+
+# Bundles.
+
+
+def test_bundle(prepared):
+    ran = prepared("export", "c.json", "--format", "sigstore-bundle", "-o", "b.json")
+    assert (ran.code, ran.out, ran.err) == (0, "", "wrote b.json\n")
+    written = (prepared.folder / "b.json").read_bytes()
+    assert json.loads(written)["dsseEnvelope"] == json.loads(certificate(ALICE))
+    for arguments in ([], ["--signer", ALICE.public.key_id]):
+        ran = prepared("export", "c.json", "--format", "sigstore-bundle", *arguments)
+        assert (ran.code, ran.out.encode(), ran.err) == (0, written, "")
+
+
+def test_bundle_of_an_equivalence(prepared):
+    prepared.write("same.json", dict(TINY, name="same"))
+    assert prepared("equal", "tiny.json", "same.json", "-o", "e.json").code == 0
+    assert prepared("export", "e.json", "--format", "sigstore-bundle", "-o", "b.json").code == 0
+    bundle, envelope = (json.loads((prepared.folder / name).read_bytes()) for name in ("b.json", "e.json"))
+    assert bundle["dsseEnvelope"] == envelope
 
 
 @pytest.mark.parametrize("form", ["onnx", "npz", "safetensors", "network"])

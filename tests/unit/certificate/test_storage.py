@@ -6,6 +6,7 @@ import contextlib
 import errno
 import io
 import os
+import re
 import resource
 import stat
 import threading
@@ -14,7 +15,14 @@ from pathlib import Path
 import pytest
 
 from certify.certificate import storage
-from certify.certificate.storage import read_capped, replacing, write_atomic, write_private
+from certify.certificate.storage import (
+    TakenError,
+    read_capped,
+    remove_second_names,
+    replacing,
+    write_atomic,
+    write_private,
+)
 from certify.errors import InputError
 
 
@@ -158,18 +166,41 @@ def test_write_new_and_over(tmp_path):
 
 @pytest.mark.parametrize("write", [write_atomic, write_private])
 def test_all_bytes_are_handed_to_the_disk(tmp_path, monkeypatch, write):
+    """The file before it has its name, and the folder after that."""
     seen = []
-    monkeypatch.setattr(os, "fsync", lambda descriptor: seen.append(os.fstat(descriptor).st_size))
+
+    def note(descriptor):
+        status = os.fstat(descriptor)
+        folder = stat.S_ISDIR(status.st_mode)
+        seen.append(("folder" if folder else status.st_size, "f" in names(tmp_path)))
+
+    monkeypatch.setattr(os, "fsync", note)
     write(tmp_path / "f", b"x" * 77)
-    assert seen == [77]
+    assert seen == [(77, False), ("folder", True)]
+
+
+@pytest.mark.parametrize("write", [write_atomic, write_private])
+def test_a_folder_that_cannot_be_handed_to_the_disk(tmp_path, monkeypatch, write):
+    """The file is there whole, so nothing has failed."""
+    fsync = os.fsync
+
+    def only_files(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "no")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", only_files)
+    write(tmp_path / "f", b"x")
+    assert (names(tmp_path), (tmp_path / "f").read_bytes()) == (["f"], b"x")
 
 
 def test_until_it_is_whole_a_file_has_a_hidden_name_beside_its_own(tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(os, "fsync", lambda _descriptor: seen.extend(names(tmp_path)))
     write_atomic(tmp_path / "f", b"x")
-    [temporary] = seen
-    assert temporary.startswith(".certify-")
+    temporary, after = seen
+    assert re.fullmatch(r"\.certify-[0-9a-f]{16}\.part", temporary)
+    assert after == "f"
     assert names(tmp_path) == ["f"]
 
 
@@ -275,7 +306,7 @@ def test_private_from_the_first_moment(tmp_path, monkeypatch):
     path = tmp_path / "a/b/key.pem"
     write_private(path, b"secret")
     assert path.read_bytes() == b"secret"
-    assert seen == [0o600]
+    assert seen == [0o600, 0o700]
     assert permissions(path) == 0o600
     assert permissions(tmp_path / "a") == permissions(tmp_path / "a/b") == 0o700
 
@@ -298,8 +329,9 @@ def test_private_never_overwrites(tmp_path, kind):
         path.symlink_to(other)
     if kind == "link":
         other.write_bytes(b"old")
-    with pytest.raises(InputError, match="found one, and it is not overwritten"):
+    with pytest.raises(TakenError, match="found one, and it is not overwritten"):
         write_private(path, b"secret")
+    assert [name for name in names(tmp_path) if name.startswith(".certify-")] == []
     assert other.exists() == (kind == "link")
     assert not path.is_file() or path.read_bytes() == b"old"
 
@@ -317,6 +349,46 @@ def test_private_on_a_disk_that_runs_full(tmp_path):
     with small_disk(), pytest.raises(InputError, match="File too large"):
         write_private(tmp_path / "key.pem", b"x" * 5000)
     assert names(tmp_path) == []
+
+
+def test_private_files_have_their_name_when_they_are_whole(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: seen.append("key.pem" in names(tmp_path)))
+    write_private(tmp_path / "key.pem", b"secret")
+    assert seen == [False, True]
+    assert (tmp_path / "key.pem").stat().st_nlink == 1
+
+
+@pytest.mark.parametrize("code", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_private_where_there_are_no_hard_links(tmp_path, monkeypatch, code):
+    monkeypatch.setattr(os, "link", failing(OSError(code, "no")))
+    write_private(tmp_path / "key.pem", b"secret")
+    assert (names(tmp_path), (tmp_path / "key.pem").read_bytes()) == (["key.pem"], b"secret")
+    assert permissions(tmp_path / "key.pem") == 0o600
+    with pytest.raises(TakenError):
+        write_private(tmp_path / "key.pem", b"another")
+    assert (names(tmp_path), (tmp_path / "key.pem").read_bytes()) == (["key.pem"], b"secret")
+
+
+def test_private_where_neither_a_link_nor_a_new_name_works(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "link", failing(OSError(errno.EPERM, "no")))
+    monkeypatch.setattr(Path, "replace", failing(OSError(errno.EIO, "broken")))
+    with pytest.raises(InputError, match="Input/output error"):
+        write_private(tmp_path / "key.pem", b"secret")
+    assert names(tmp_path) == []
+
+
+def test_second_names(tmp_path):
+    """Those of the file itself go, at once; what else looks like one stays."""
+    path, other = tmp_path / "key.pem", tmp_path / f".certify-{'0' * 16}.part"
+    path.write_bytes(b"secret")
+    other.write_bytes(b"secret")
+    os.link(path, tmp_path / f".certify-{'1' * 16}.part")
+    os.link(path, tmp_path / "mine")
+    (tmp_path / f".certify-{'2' * 16}.part").symlink_to(path)
+    remove_second_names(path)
+    assert names(tmp_path) == [other.name, f".certify-{'2' * 16}.part", "key.pem", "mine"]
+    remove_second_names(tmp_path / "missing/key.pem")
 
 
 @pytest.mark.parametrize("name", ["file/key.pem", "file/a/key.pem", "dangling/key.pem"])
