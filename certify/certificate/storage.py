@@ -239,6 +239,24 @@ def write_private(path: Path, data: bytes) -> None:
         raise
 
 
+def replace_private(path: Path, data: bytes) -> None:
+    """Write a file that only its owner may read (0600) in the place of another, whole, or leave that untouched.
+
+    It is the caller who keeps what was there. Of a symbolic link it is the link that is replaced.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    temporary = path.parent / f".certify-{secrets.token_hex(8)}"
+    write_private(temporary, data)
+    try:
+        with _as_input_error():
+            temporary.replace(path)
+    except BaseException:
+        _remove(temporary)
+        raise
+
+
 def _make_folders(folder: Path) -> None:
     if folder.is_dir():
         return

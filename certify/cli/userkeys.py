@@ -64,12 +64,17 @@ def load_key(path: Path, passphrase: Passphrase | None = None) -> SigningKey:
     Raises:
         InputError: it cannot be read, others can read it too, it is no key that signs here, or does not open.
     """
-    data = _read_key(path)
+    data = read_key(path)
     word = (passphrase or Passphrase()).of(path) if private_keys.needs_passphrase(data) else None
     return SigningKey.from_pem(data, passphrase=word)
 
 
-def _read_key(path: Path) -> bytes:
+def read_key(path: Path) -> bytes:
+    """Return the bytes of a private key's file, whether or not they are one.
+
+    Raises:
+        InputError: it cannot be read, or is a private key that others can read too.
+    """
     return read_private(path, _MAX_KEY_BYTES, "a private key", private_keys.looks_private)
 
 
@@ -146,7 +151,7 @@ def own_public(pair: KeyPair) -> TrustedKey:
         FileError: one of the files cannot be read, or what is needed of it is not there.
     """
     with about(pair.private):
-        data = _read_key(pair.private)
+        data = read_key(pair.private)
         if not private_keys.needs_passphrase(data):
             return TrustedKey(_OWN, SigningKey.from_pem(data).public)
     return replace(read_public(pair), principals=_OWN)

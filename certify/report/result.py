@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from certify.proof.second_opinion import SecondOpinion
 
 FORMAT = "certify.result/1"
+_AUDITS = ("audit", "sign")  # commands that audit certificates
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Result:
     """What one command found about one target, certificate or pair of networks.
 
     Attributes:
-        command: prove, audit or equal.
+        command: prove, audit, equal or sign.
         exit_code: what the program exits with for this result.
         verdict: proved, refuted or undecided; None where something failed before one was reached.
         reason: why it is not proved.
@@ -240,14 +241,14 @@ def of_error(command: str, error: CertifyError, file: str, timings: Mapping[str,
     kind, code = _kind(command, error)
     place = error.place if isinstance(error, InputError) else ""
     message = error.problem if isinstance(error, InputError) else str(error)
-    if command == "audit" and isinstance(error, ReaderMissingError):
+    if command in _AUDITS and isinstance(error, ReaderMissingError):
         message = f"conversion not checked: {message}"
     return Result(
         command=command,
         exit_code=code,
         verdict="undecided" if code == UNDECIDED else None,
         reason=message if code == UNDECIDED else "",
-        certificate=file if command == "audit" else "",
+        certificate=file if command in _AUDITS else "",
         timings=timings or {},
         error=Failure(kind, message, file, place),
     )
@@ -262,7 +263,7 @@ def _kind(command: str, error: CertifyError) -> tuple[str, int]:
         case InputError():
             return "input", FAILED
         case ReaderMissingError():
-            return "reader", UNDECIDED if command == "audit" else FAILED
+            return "reader", UNDECIDED if command in _AUDITS else FAILED
         case TicketNotFoundError():
             return "ticket", UNDECIDED
         case _:
