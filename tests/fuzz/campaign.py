@@ -19,7 +19,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-ALL = ("strict_json", "network", "certificate", "statement", "mask", "signers", "keys", "tflite", "onnx", "arrays")
+ALL = (
+    "strict_json",
+    "network",
+    "certificate",
+    "statement",
+    "mask",
+    "signers",
+    "revoked",
+    "keys",
+    "tflite",
+    "onnx",
+    "arrays",
+)
 MAX_SECONDS_EACH = 60
 """A process grows by some kilobytes an execution, in atheris; what one input takes is held in test_short.py."""
 _STATE = re.compile(r"^#\d+\s.*?\bcov: (\d+) ft: (\d+) corp: (\d+)", re.MULTILINE)
