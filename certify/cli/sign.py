@@ -7,6 +7,8 @@ the id of a key that the signer trusts has to verify. The payload's bytes never 
 
 from __future__ import annotations
 
+import os
+import stat
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,16 +81,24 @@ class _Job:
 
 def _check_place(path: Path, out: Path | None, pair: KeyPair) -> None:
     with about(path):
-        if out is None and path.exists() and not path.is_file():
+        if out is None and not _may_be_ordinary(path):
             raise InputError("expected an ordinary file, or -o OUT to write to, found neither")
     place = out or path
     with about(place):
         check_output(place, "the certificate", {"the private key": pair.private, "the public key": pair.public})
 
 
+def _may_be_ordinary(path: Path) -> bool:
+    """Whether a certificate can be replaced where it is; True also where there is none to be read."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return True
+
+
 def _job(pair: KeyPair, own: bool, passphrase_fd: int | None, any_claim: bool, workers: Workers) -> _Job:
     """Return how to sign: the key, opened before any work, is trusted besides those that the user trusts."""
-    if not pair.private.exists():
+    if not os.path.lexists(pair.private):
         with about(pair.private):
             raise InputError("expected a key to sign with, found none: certify keygen makes one")
     key = unlock(pair, own=own, passphrase_fd=passphrase_fd)

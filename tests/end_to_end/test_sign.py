@@ -224,6 +224,12 @@ def test_no_key(certify):
     ("arguments", "says"),
     [
         (["missing.json"], "missing.json: expected a certificate, found no such file"),
+        (["n" * 300], "expected a place to write to, found one that fails: File name too long"),
+        (
+            ["n" * 300, "-o", "out.json"],
+            "expected a certificate, found a file that cannot be read: File name too long",
+        ),
+        (["c.json", "--key", "n" * 300], "expected a key to sign with, found none"),
         (["folder"], "folder: expected an ordinary file, or -o OUT to write to, found neither"),
         (["pipe"], "pipe: expected an ordinary file, or -o OUT to write to, found neither"),
         (["c.json", "-o", "nowhere/out.json"], "nowhere/out.json: expected a folder to write to"),
