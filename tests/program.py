@@ -174,13 +174,15 @@ class Program:
         return Ran(process.returncode, (out or b"").decode(), (err or b"").decode())
 
     def write(self, name, content=None):
-        """Write a file: bytes, text or a document, TINY by default."""
+        """Write a file: bytes, text or a document, TINY by default; a private key for its owner alone."""
         content = TINY if content is None else content
         data = content if isinstance(content, bytes) else None
         if data is None:
             data = content.encode() if isinstance(content, str) else target_bytes(content)
         path = self.folder / name
         path.write_bytes(data)
+        if b"PRIVATE KEY-----" in data:
+            path.chmod(0o600)
         return path
 
     def files(self):

@@ -8,9 +8,12 @@ import pty
 import random
 import signal
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
+
+from program import ENTRY
 
 PATIENCE = 60  # seconds; only a run that hangs takes as long
 
@@ -28,6 +31,10 @@ def large(units=96):
     return {"format": "certify.network/1", "input": box, "layers": [layer(units, 64, steps), layer(units, units, [])]}
 
 
+# The terminal is the program's own: /dev/tty is it, and Ctrl-C reaches it.
+ON_ITS_TERMINAL = [sys.executable, "-c", f"import fcntl, termios; fcntl.ioctl(2, termios.TIOCSCTTY, 0); {ENTRY}"]
+
+
 class OnTerminal:
     """A run whose stderr is a terminal, where its phases are to be seen."""
 
@@ -37,6 +44,7 @@ class OnTerminal:
         self.process = program.start(*arguments, **terminal, **options)
         os.close(slave)
         self.seen = b""
+        self.before = b""
 
     def wait_for(self, phase):
         """Read the terminal until a phase is shown."""
@@ -44,6 +52,13 @@ class OnTerminal:
             chunk = self._read()
             assert chunk, f"it ended before {phase!r}: {self.seen!r}"
             self.seen += chunk
+
+    def answer(self, prompt, text):
+        """Type text where it is asked for."""
+        self.wait_for(prompt)
+        os.write(self._master, text)
+        self.before += self.seen
+        self.seen = b""
 
     def end(self):
         """Return exit code and stdout; everything on the terminal is in `seen`."""

@@ -20,6 +20,7 @@ from certify.base.draw import kept_digest
 from certify.base.prune import prune
 from certify.certificate import envelope, equivalence, exact_ticket, statement
 from certify.certificate.exact_ticket import Subject
+from certify.certificate.revocation import NOBODY, Revoked
 from certify.certificate.signatures import SignatureCheck, check_signatures
 from certify.certificate.statement import AnySubject, Statement
 from certify.certificate.trust import Trust
@@ -49,7 +50,12 @@ class Audit:
     @property
     def trusted(self) -> bool:
         """Whether a trusted key signed."""
-        return self.signature is not None and self.signature.signer is not None
+        return self.trusted_keys > 0
+
+    @property
+    def trusted_keys(self) -> int:
+        """How many trusted keys signed and count."""
+        return 0 if self.signature is None else len(self.signature.trusted)
 
 
 def audit(
@@ -58,6 +64,7 @@ def audit(
     at: datetime,
     budget: Budget | None = None,
     *,
+    revoked: Revoked = NOBODY,
     crew: Crew = ALONE,
     monitor: Monitor | None = None,
 ) -> Audit:
@@ -68,6 +75,7 @@ def audit(
         trust: the keys that count; None leaves signatures unchecked.
         at: the moment, aware, at which their validity is judged.
         budget: of the prover; None for the one under which the certificate says it was proved.
+        revoked: keys that count no more, whatever `trust` says of them.
         crew: as for the prover.
         monitor: told of phases and progress.
 
@@ -79,7 +87,7 @@ def audit(
     monitor = monitor or Monitor()
     with monitor.phase("reading"):
         enclosed = envelope.read(data)
-        signature = None if trust is None else check_signatures(enclosed, trust, at)
+        signature = None if trust is None else check_signatures(enclosed, trust, at, revoked)
         said = statement.read(enclosed.payload)
     with monitor.phase("base network"):
         left, right, relation = question(said.subject)

@@ -21,15 +21,9 @@ import base64
 import hashlib
 from dataclasses import dataclass, field
 
-from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
 
+from certify.certificate import private_keys
 from certify.errors import InputError
 from certify.network.tensors import decode_base64
 
@@ -120,27 +114,17 @@ class SigningKey:
         return cls(Ed25519PrivateKey.generate())
 
     @classmethod
-    def from_pem(cls, data: bytes, place: str = "") -> SigningKey:
-        """Return the key in an unencrypted PEM file.
+    def from_pem(cls, data: bytes, place: str = "", passphrase: bytes | None = None) -> SigningKey:
+        """Return the key in a private key's file, in PKCS#8 PEM or in OpenSSH's format.
 
         Raises:
-            InputError: encrypted, of another algorithm, or no private key at all.
+            InputError: as for `private_keys.load`.
         """
-        expected = "expected an unencrypted Ed25519 private key in PKCS#8 PEM"
-        try:
-            private = load_pem_private_key(data, password=None)
-        except TypeError:
-            raise InputError(f"{expected}, found an encrypted one", place) from None
-        except (ValueError, UnsupportedAlgorithm, InternalError):
-            # InternalError: OpenSSL refused a key that was parsed, one of 32 bytes for X448 for instance.
-            raise InputError(f"{expected}, found something else", place) from None
-        if not isinstance(private, Ed25519PrivateKey):
-            raise InputError(f"{expected}, found a key of another algorithm", place)
-        return cls(private)
+        return cls(private_keys.load(data, passphrase, place))
 
-    def to_pem(self) -> bytes:
-        """Return the key in PKCS#8 PEM, unencrypted: for a file that only its owner may read."""
-        return self.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    def to_pem(self, passphrase: bytes | None = None) -> bytes:
+        """Return the key in PKCS#8 PEM, encrypted where there is a passphrase: for a file of mode 0600."""
+        return private_keys.to_pem(self.private, passphrase)
 
     @property
     def public(self) -> PublicKey:

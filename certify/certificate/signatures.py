@@ -6,10 +6,12 @@ key's fingerprint, and these rules leave it no other meaning:
 (a) a signature under a trusted key's id verifies with that key;
 (b) a signature under any other id verifies with no trusted key: else one key would stand under two ids;
 (c) what is left is by signers that nobody here knows, and says nothing.
+A key that was revoked stays under (a) and (b), whatever else is said of it, and counts no more.
 """
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,40 +23,84 @@ from securesystemslib.signer import CryptoSigner, SSlibKey  # type: ignore[attr-
 from securesystemslib.signer import Signature as SSlibSignature  # type: ignore[attr-defined]
 
 from certify.certificate.canonical import canonical
-from certify.certificate.envelope import PAYLOAD_TYPE, Envelope, Signature
+from certify.certificate.envelope import MAX_SIGNATURES, PAYLOAD_TYPE, Envelope, Signature
 from certify.certificate.keys import PublicKey, SigningKey
+from certify.certificate.revocation import NOBODY, Revoked
 from certify.certificate.trust import Trust, TrustedKey
-from certify.errors import InvalidCertificateError
+from certify.errors import InputError, InvalidCertificateError
+
+
+class Standing(enum.Enum):
+    """What a signature is worth to an auditor."""
+
+    VALID = "valid"
+    UNTIMELY = "untimely"
+    REVOKED = "revoked"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
-class Untimely:
-    """A trusted key that signed and does not count at the moment asked for, and why not."""
+class Signer:
+    """Who made one signature, and whether it counts.
 
-    key: TrustedKey
-    reason: str
+    Attributes:
+        key_id: under which it stands.
+        standing: valid only where a trusted key made it that counts at the moment asked for.
+        key: the trusted key that made it; None where nobody here knows it, and nothing was verified.
+        reason: why a key that is known does not count.
+    """
+
+    key_id: str
+    standing: Standing
+    key: TrustedKey | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True)
 class SignatureCheck:
-    """Who signed an envelope.
+    """Who signed an envelope: a signer for each signature, in their order."""
 
-    Attributes:
-        signer: the first trusted key that signed and counts; None: there is no trusted signature.
-        untimely: the trusted keys that signed but do not count at that moment.
-        unknown_key_ids: under which ids somebody signed whom nobody here knows; not verified.
-    """
+    signers: tuple[Signer, ...]
 
-    signer: TrustedKey | None
-    untimely: tuple[Untimely, ...]
-    unknown_key_ids: tuple[str, ...]
+    @property
+    def trusted(self) -> tuple[TrustedKey, ...]:
+        """The trusted keys that signed and count, each once."""
+        return tuple(one.key for one in self.of(Standing.VALID) if one.key is not None)
+
+    @property
+    def signer(self) -> TrustedKey | None:
+        """The first of them; None: there is no trusted signature."""
+        return next(iter(self.trusted), None)
+
+    @property
+    def unknown_key_ids(self) -> tuple[str, ...]:
+        """Under which ids somebody signed whom nobody here knows; not verified."""
+        return tuple(one.key_id for one in self.of(Standing.UNKNOWN))
+
+    def of(self, standing: Standing) -> tuple[Signer, ...]:
+        """Return the signers of one standing."""
+        return tuple(one for one in self.signers if one.standing is standing)
 
 
 def sign(payload: bytes, key: SigningKey) -> bytes:
     """Return the envelope's file: one signature, canonical JSON and a newline, the same bytes every time."""
-    envelope = dsse.Envelope(payload, PAYLOAD_TYPE, {})
-    envelope.sign(_signer(key))
-    return canonical(envelope.to_dict()) + b"\n"
+    return add_signature(Envelope(payload, ()), key)
+
+
+def add_signature(envelope: Envelope, key: SigningKey) -> bytes:
+    """Return the envelope's file with one signature more: canonical JSON and a newline, the others in their order.
+
+    Raises:
+        InputError: the key has signed it already, or it has as many signatures as an envelope may have.
+    """
+    if any(signature.key_id == key.public.key_id for signature in envelope.signatures):
+        raise InputError(f"expected a key that has not signed yet, found {key.public.key_id}", "signatures")
+    if len(envelope.signatures) >= MAX_SIGNATURES:
+        raise InputError(f"expected fewer than {MAX_SIGNATURES} signatures, found as many", "signatures")
+    signatures = {one.key_id: SSlibSignature(one.key_id, one.value.hex()) for one in envelope.signatures}
+    signed = dsse.Envelope(envelope.payload, PAYLOAD_TYPE, signatures)
+    signed.sign(_signer(key))
+    return canonical(signed.to_dict()) + b"\n"
 
 
 def _signer(key: SigningKey) -> CryptoSigner:
@@ -63,30 +109,41 @@ def _signer(key: SigningKey) -> CryptoSigner:
     return CryptoSigner(key.private, public)
 
 
-def check_signatures(envelope: Envelope, trust: Trust, at: datetime) -> SignatureCheck:
-    """Return who signed, judged by the keys in `trust` at the moment `at` (aware).
+def check_signatures(envelope: Envelope, trust: Trust, at: datetime, revoked: Revoked = NOBODY) -> SignatureCheck:
+    """Return who signed, judged by the keys in `trust` at the moment `at` (aware), none of which `revoked` names.
 
-    That nobody trusted signed is no error: the caller reads it in `signer`.
+    That nobody trusted signed is no error: the caller reads it in what is returned.
 
     Raises:
         InvalidCertificateError: rule (a) or (b) is broken; the key id is named.
     """
-    timely: list[TrustedKey] = []
-    untimely: list[Untimely] = []
-    unknown: list[str] = []
+    signers: list[Signer] = []
     for index, signature in enumerate(envelope.signatures):
-        trusted = trust.find(signature.key_id)
+        place, trusted = f"signatures[{index}]", trust.find(signature.key_id)
         if trusted is None:
-            _check_not_by_trusted(envelope, signature, trust, f"signatures[{index}]")
-            unknown.append(signature.key_id)
-            continue
-        _check_by_its_key(envelope, signature, trusted.key, f"signatures[{index}]")
-        reason = trusted.why_not_at(at)
-        if reason is None:
-            timely.append(trusted)
+            _check_not_by_trusted(envelope, signature, trust, place)
+            signers.append(_stranger(signature.key_id, revoked))
         else:
-            untimely.append(Untimely(trusted, reason))
-    return SignatureCheck(timely[0] if timely else None, tuple(untimely), tuple(unknown))
+            _check_by_its_key(envelope, signature, trusted.key, place)
+            signers.append(_judge(trusted, at, revoked))
+    return SignatureCheck(tuple(signers))
+
+
+def _stranger(key_id: str, revoked: Revoked) -> Signer:
+    if key_id in revoked.key_ids:
+        return Signer(key_id, Standing.REVOKED, reason="the key was revoked")
+    return Signer(key_id, Standing.UNKNOWN)
+
+
+def _judge(trusted: TrustedKey, at: datetime, revoked: Revoked) -> Signer:
+    """Return whether a trusted key that signed counts. Revocation comes first: it holds at every moment."""
+    key_id = trusted.key.key_id
+    if trusted.key in revoked:
+        return Signer(key_id, Standing.REVOKED, trusted, "the key was revoked")
+    reason = trusted.why_not_at(at)
+    if reason is not None:
+        return Signer(key_id, Standing.UNTIMELY, trusted, reason)
+    return Signer(key_id, Standing.VALID, trusted)
 
 
 def _check_by_its_key(envelope: Envelope, signature: Signature, key: PublicKey, place: str) -> None:

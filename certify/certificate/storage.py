@@ -2,8 +2,9 @@
 
 Reading stops at a limit, whatever the file says of its own size. Writing is all or nothing: the new bytes go to a
 file beside the target and take its name once they are on the disk, so a full disk, an interrupt or SIGKILL leaves
-what was there before. Private keys are created for their owner alone from the first moment and never replace a file.
-A killed run leaves at most the file beside the target, which a later run removes (`certify.leftovers`).
+what was there before. Private keys are created for their owner alone from the first moment and never replace a file,
+and one that others can read is not read: whoever can may have it already. That is judged of the opened file, not of
+its name. A killed run leaves at most the file beside the target, which a later run removes (`certify.leftovers`).
 
 What is not an ordinary file (a pipe, /dev/stdout) has no name worth replacing and is written to directly.
 """
@@ -15,8 +16,9 @@ import errno
 import os
 import re
 import secrets
+import shlex
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -43,10 +45,54 @@ def read_capped(path: Path, limit: int, what: str) -> bytes:
     Raises:
         InputError: nothing there, a directory, not readable, or above the limit.
     """
+    with _opened(path, what) as file:
+        _check_size(os.fstat(file.fileno()), limit, what)
+        return _read(file, limit, what)
+
+
+def read_private(path: Path, limit: int, what: str, is_secret: Callable[[bytes], bool]) -> bytes:
+    """Return the bytes of a file that, where they are a secret, only whoever runs this can read.
+
+    Args:
+        path: as for `read_capped`, like `limit` and `what`.
+        limit: the most bytes it may have.
+        what: a noun with its article.
+        is_secret: tells whether bytes are what nobody else may read; a wrong file has to be called wrong, not open.
+
+    On Windows, whose permissions are not these, others are not looked for.
+
+    Raises:
+        InputError: as for `read_capped`; or a secret belongs to somebody else, or others may read or write it.
+    """
+    with _opened(path, what) as file:
+        status = os.fstat(file.fileno())
+        _check_size(status, limit, what)
+        data = _read(file, limit, what)
+    if os.name == "posix" and is_secret(data):
+        _check_private(status, path, what)
+    return data
+
+
+def _check_private(status: os.stat_result, path: Path, what: str) -> None:
+    if status.st_uid != os.geteuid():
+        whose = f"found one that belongs to user {status.st_uid}"
+        raise InputError(f"expected {what} that belongs to you, {whose}: make a copy of your own, with mode 0600")
+    if status.st_mode & 0o077:
+        found = f"found one with mode {stat.S_IMODE(status.st_mode):04o}"
+        raise InputError(f"expected {what} that only you can read, {found}: chmod 600 {shell_argument(path)}")
+
+
+def shell_argument(path: Path) -> str:
+    """Return a path as a shell takes it, and never for an option."""
+    text = str(path)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)
+
+
+@contextlib.contextmanager
+def _opened(path: Path, what: str) -> Iterator[BinaryIO]:
     try:
         with path.open("rb") as file:
-            _check_size(os.fstat(file.fileno()), limit, what)
-            return _read(file, limit, what)
+            yield file
     except (OSError, ValueError) as error:
         raise InputError(f"expected {what}, found {_found(error)}") from None
 
@@ -260,6 +306,27 @@ def remove_second_names(path: Path) -> None:
         for entry in entries:
             if _TEMPORARY.fullmatch(entry.name) and not entry.is_symlink() and path.samefile(entry.path):
                 _remove(Path(entry.path))
+
+
+def replace_private(path: Path, data: bytes) -> None:
+    """Write a file that only its owner may read (0600) in the place of another, whole, or leave that untouched.
+
+    It is the caller who keeps what was there. Of a symbolic link it is the link that is replaced.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    with _as_input_error():
+        temporary, file = _open_beside(path, 0o600)
+    try:
+        with _closed_after(file), _as_input_error():
+            file.write(data)
+            _to_the_disk(file)
+            temporary.replace(path)
+    except BaseException:
+        _remove(temporary)
+        raise
+    _folder_to_the_disk(path.parent)
 
 
 def _make_folders(folder: Path) -> None:

@@ -27,6 +27,7 @@ MAX_BYTES = 2**20
 _PRINCIPALS = re.compile(r'(?P<field>"[^"]*"|[^ \t"]++)(?:[ \t]++|$)')
 _FIELD = re.compile(r'(?P<field>(?:"[^"]*"|[^ \t"])++)(?:[ \t]++|$)')
 _OPTION = re.compile(r'(?P<name>[A-Za-z0-9-]++)(?:="(?P<value>[^"]*)")?')
+_PUBLIC_LINE = re.compile(rf"{KEY_TYPE}[ \t]++AAAA")
 _KEY_TYPES = re.compile(r'(?:ssh|ecdsa|sk)-[^=,"]*', re.IGNORECASE)
 _OPTIONS_WITH_VALUE = ("namespaces", "valid-after", "valid-before")
 _TIME = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})(?:([0-9]{2})([0-9]{2})([0-9]{2})?)?(Z)?")
@@ -86,15 +87,16 @@ class Trust:
         return Trust(self.keys + tuple(trusted for trusted in other.keys if trusted.key not in known))
 
 
-def allowed_signers_line(principal: str, key: PublicKey) -> str:
-    """Return the line, without its end, that trusts `key` for certificates and nothing else.
+def allowed_signers_line(principal: str, key: PublicKey, valid_before: datetime | None = None) -> str:
+    """Return the line, without its end, that trusts `key` for certificates and nothing else, until a moment (aware).
 
     Raises:
         InputError: a principal that is empty, or that the file's format could read in another way.
     """
     if not principal or not principal.isprintable() or set(principal) & set(' "#!,*?'):
         raise InputError(f'expected a name without spaces or any of "#!,*?, found {principal!r}', "principal")
-    return f'{principal} namespaces="{NAMESPACE}" {key.openssh()}'
+    until = "" if valid_before is None else f',valid-before="{valid_before.astimezone(UTC):%Y%m%d%H%M%SZ}"'
+    return f'{principal} namespaces="{NAMESPACE}"{until} {key.openssh()}'
 
 
 def parse_allowed_signers(data: bytes) -> Trust:
@@ -125,6 +127,9 @@ def _read_line(line: str, place: str) -> TrustedKey | None:
     """Return the key that the line trusts, or None when it trusts none for `certify`."""
     if not line or line.startswith("#"):
         return None
+    if _PUBLIC_LINE.match(line):
+        expected = f'a name before the key, such as alice namespaces="{NAMESPACE}" {KEY_TYPE} …'
+        raise InputError(f"expected {expected}, found a line as in OpenSSH's .pub files, without one", place)
     principals, rest = _split(_PRINCIPALS, line, "principals", place)
     field, after = _split(_FIELD, rest, "options or a type of key", place)
     options: dict[str, str] = {}

@@ -14,9 +14,10 @@ from certify.cli.budget import budget_of, rlimit_option
 from certify.cli.claimed import BaseOptions, base_options, read_given, read_given_masks
 from certify.cli.crew import Workers
 from certify.cli.output import FILE, Output, failed
+from certify.cli.passphrase import passphrase_option
 from certify.cli.reading import Reading, reading_options
 from certify.cli.second_opinion import CrossCheck, second_opinion
-from certify.cli.signing import Signing, prepare, write_certificate
+from certify.cli.signing import Signing, check_signs, prepare, write_certificate
 from certify.cli.targets import stem
 from certify.errors import CertifyError
 from certify.network.reader import MAX_BYTES
@@ -38,6 +39,7 @@ class ClaimedTicket:
         reading: how a model is read.
         out: the certificate; None for none.
         key: of whoever signs it.
+        passphrase_fd: a descriptor with that key's passphrase.
         rlimit: z3's steps for each question down to the inputs; None for the default.
     """
 
@@ -48,6 +50,7 @@ class ClaimedTicket:
     reading: Reading
     out: Path | None
     key: Path | None
+    passphrase_fd: int | None
     rlimit: int | None
 
     def check(self) -> bool:
@@ -56,12 +59,11 @@ class ClaimedTicket:
         Raises:
             UsageError: half of one is.
         """
-        if self == ClaimedTicket(None, BaseOptions(None, None, None), None, None, Reading(), None, None, None):
+        if self == ClaimedTicket(None, BaseOptions(None, None, None), None, None, Reading(), None, None, None, None):
             return False
         if self.target is None or self.given.base is None:
             raise click.UsageError("expected --target and --base for a ticket that somebody claims, found less")
-        if self.key is not None and self.out is None:
-            raise click.UsageError("expected -o with --key: without it nothing is signed")
+        check_signs(self.out, self.key, self.passphrase_fd)
         return True
 
     def inputs(self) -> dict[str, Path]:
@@ -75,7 +77,7 @@ class ClaimedTicket:
         Raises:
             FileError: as for `prepare`.
         """
-        return None if self.out is None else prepare(self.out, self.key, self.inputs())
+        return None if self.out is None else prepare(self.out, self.key, self.inputs(), self.passphrase_fd)
 
 
 def ticket_options(function: _Function) -> _Function:
@@ -89,10 +91,12 @@ def ticket_options(function: _Function) -> _Function:
         reading: Reading,
         out: Path | None,
         key: Path | None,
+        passphrase_fd: int | None,
         rlimit: int | None,
         **arguments: Any,
     ) -> Any:
-        return function(claimed=ClaimedTicket(target, given, mask, seed, reading, out, key, rlimit), **arguments)
+        claimed = ClaimedTicket(target, given, mask, seed, reading, out, key, passphrase_fd, rlimit)
+        return function(claimed=claimed, **arguments)
 
     command.__doc__ = function.__doc__
     vars(command)["__click_params__"] = getattr(function, "__click_params__", [])
@@ -105,7 +109,8 @@ def ticket_options(function: _Function) -> _Function:
         click.option("--seed", help="Check that every weight of the base network is this seed's."),
         reading_options,
         click.option("-o", "--output", "out", type=FILE, help="With --target: write a signed certificate."),
-        click.option("--key", type=FILE, help="With -o: a private key (PEM); else the user's own."),
+        click.option("--key", type=FILE, help="With -o: a private key; else the user's own."),
+        passphrase_option,
         rlimit_option,
     ]
     decorated: Any = command

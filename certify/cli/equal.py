@@ -16,9 +16,10 @@ from certify.cli.blame import about
 from certify.cli.budget import budget_of, rlimit_option
 from certify.cli.crew import Workers, workers_options
 from certify.cli.output import FILE, Output, failed, output_options
+from certify.cli.passphrase import passphrase_option
 from certify.cli.reading import Reading, reading_options
 from certify.cli.second_opinion import CrossCheck, cross_check_options, second_opinion
-from certify.cli.signing import prepare, write_certificate
+from certify.cli.signing import check_signs, prepare, write_certificate
 from certify.cli.targets import stem
 from certify.errors import CertifyError, InputError
 from certify.network.compare import check_comparable, common_box
@@ -68,7 +69,8 @@ class Asked:
 @click.option("--argmax", is_flag=True, help="The largest output has the same index, the lowest where several are.")
 @click.option("--domain", type=FILE, help="A smaller box: JSON like a network's input (docs/formats.md).")
 @click.option("-o", "--output", "out", type=FILE, help="Write a signed certificate where it is proved.")
-@click.option("--key", type=FILE, help="With -o: a private key (PEM); else the user's own.")
+@click.option("--key", type=FILE, help="With -o: a private key; else the user's own.")
+@passphrase_option
 @reading_options
 @workers_options
 @rlimit_option
@@ -83,6 +85,7 @@ def command(
     domain: Path | None,
     out: Path | None,
     key: Path | None,
+    passphrase_fd: int | None,
     reading: Reading,
     workers: Workers,
     rlimit: int | None,
@@ -96,8 +99,7 @@ def command(
     """
     if within is not None and argmax:
         raise click.UsageError("expected --within or --argmax, found both")
-    if key is not None and out is None:
-        raise click.UsageError("expected -o with --key: without it nothing is signed")
+    check_signs(out, key, passphrase_fd)
     monitor, cross = output.monitor(), CrossCheck(cross_check, proof_format)
     asked = Asked(left, right, within, argmax, domain, reading)
     try:
@@ -108,7 +110,7 @@ def command(
         signing = None
         if out is not None:
             check_names(subject)
-            signing = prepare(out, key, asked.inputs())
+            signing = prepare(out, key, asked.inputs(), passphrase_fd)
         if not subject.is_whole:
             output.say(f"on {_said(subject.box)}, which is smaller than a network's own box")
         # What computes is loaded only now: a bad file is answered at once.

@@ -27,6 +27,7 @@ _UNWRITABLE = {errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EPIPE}
 _COMMANDS = {
     "prove": "find a ticket for a target, prove it and sign a certificate (the default command)",
     "audit": "check certificates: signature, base network from its seed, the whole proof again; or a claimed ticket",
+    "sign": "audit certificates, and add a signature to those that are proved",
     "equal": "prove two networks equal on their common grid, or find where they differ",
     "convert": "a TFLite or ONNX model as a network in certify.network/1",
     "export": "a network, a ticket or a proof in a form that other programs read",

@@ -20,6 +20,7 @@ from certify.cli.claimed import BaseOptions, base_options, read_given
 from certify.cli.crew import Workers, workers_options
 from certify.cli.drawing import Drawing, drawing_options
 from certify.cli.output import FILE, Output, failed, output_options
+from certify.cli.passphrase import passphrase_option
 from certify.cli.reading import Reading, reading_options
 from certify.cli.second_opinion import CrossCheck, cross_check_options, second_opinion
 from certify.cli.signing import prepare, write_certificate
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
 @drawing_options
 @base_options
 @click.option("--mask-out", type=FILE, help="With --base: write the masks too, as npz.")
-@click.option("--key", type=FILE, help="A private key (PEM); else the user's own, made on a first run.")
+@click.option("--key", type=FILE, help="A private key; else the user's own, made on a first run.")
+@passphrase_option
 @reading_options
 @workers_options
 @cross_check_options
@@ -53,6 +55,7 @@ def command(
     given: BaseOptions,
     mask_out: Path | None,
     key: Path | None,
+    passphrase_fd: int | None,
     reading: Reading,
     workers: Workers,
     cross_check: str | None,
@@ -73,7 +76,8 @@ def command(
         check_name(target.name)
         out = out or Path(f"{stem(target)}.certificate.json")
         inputs = {"the target": target, **given.inputs()}
-        signing = prepare(out, key, inputs if mask_out is None else {**inputs, "the mask file": mask_out})
+        others = inputs if mask_out is None else {**inputs, "the mask file": mask_out}
+        signing = prepare(out, key, others, passphrase_fd)
         if mask_out is not None:
             with about(mask_out):
                 check_output(mask_out, "the masks", {**inputs, "the private key": signing.pair.private})

@@ -1,8 +1,9 @@
 """The user's own key and trust, in the user's configuration folder.
 
-key.pem           the private key, 0600
+key.pem           the private key, 0600; or one in OpenSSH's format
 key.pub           its public half as a line of an allowed_signers file, to hand to others
 allowed_signers   the keys whose certificates the user trusts besides the own one, if there is such a file
+revoked_keys      the keys that count no more, whoever says they do, if there is such a file
 """
 
 from __future__ import annotations
@@ -10,15 +11,25 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from platformdirs import user_config_path
 
+from certify.certificate import private_keys, revocation
 from certify.certificate.keys import SigningKey
-from certify.certificate.storage import TakenError, read_capped, remove_second_names, write_atomic, write_private
-from certify.certificate.trust import MAX_BYTES, Trust, allowed_signers_line, parse_allowed_signers
+from certify.certificate.revocation import NOBODY, Revoked, parse_revoked
+from certify.certificate.storage import (
+    TakenError,
+    read_capped,
+    read_private,
+    remove_second_names,
+    write_atomic,
+    write_private,
+)
+from certify.certificate.trust import MAX_BYTES, Trust, TrustedKey, allowed_signers_line, parse_allowed_signers
 from certify.cli.blame import about
+from certify.cli.passphrase import Passphrase
 from certify.cli.targets import check_takes_files
 from certify.errors import InputError
 
@@ -40,16 +51,40 @@ class KeyPair:
 
 def default_key() -> KeyPair:
     """Return where the user's own key is, or would be."""
-    return KeyPair(user_config_path("certify", appauthor=False) / "key.pem")
+    return KeyPair(_folder() / "key.pem")
 
 
-def load_key(path: Path) -> SigningKey:
+def own_trust_file() -> Path:
+    """Return where the keys are that the user trusts besides the own one."""
+    return _folder() / "allowed_signers"
+
+
+def _folder() -> Path:
+    return user_config_path("certify", appauthor=False)
+
+
+def load_key(path: Path, passphrase: Passphrase | None = None) -> SigningKey:
     """Return the private key in a file.
 
+    Args:
+        path: the file.
+        passphrase: where that of an encrypted key comes from; the terminal by default.
+
     Raises:
-        InputError: it cannot be read or is no key that signs here.
+        InputError: it cannot be read, others can read it too, it is no key that signs here, or does not open.
     """
-    return SigningKey.from_pem(read_capped(path, _MAX_KEY_BYTES, "a private key"))
+    data = read_key(path)
+    word = (passphrase or Passphrase()).of(path) if private_keys.needs_passphrase(data) else None
+    return SigningKey.from_pem(data, passphrase=word)
+
+
+def read_key(path: Path) -> bytes:
+    """Return the bytes of a private key's file, whether or not they are one.
+
+    Raises:
+        InputError: it cannot be read, or is a private key that others can read too.
+    """
+    return read_private(path, _MAX_KEY_BYTES, "a private key", private_keys.looks_private)
 
 
 def check_free(pair: KeyPair) -> None:
@@ -69,8 +104,8 @@ def check_free(pair: KeyPair) -> None:
         check_takes_files(folder)
 
 
-def make_key(pair: KeyPair, name: str | None = None) -> SigningKey:
-    """Write a new key pair and return its private half.
+def make_key(pair: KeyPair, name: str | None = None, passphrase: bytes | None = None) -> SigningKey:
+    """Write a new key pair, encrypted where there is a passphrase, and return its private half.
 
     A kill between the two files leaves the private one, whole; `complete` makes up for the other.
 
@@ -80,8 +115,8 @@ def make_key(pair: KeyPair, name: str | None = None) -> SigningKey:
     """
     check_free(pair)
     key = SigningKey.generate()
-    line = allowed_signers_line(name if name is not None else _login(), key.public)
-    write_private(pair.private, key.to_pem())
+    line = allowed_signers_line(name if name is not None else login(), key.public)
+    write_private(pair.private, key.to_pem(passphrase))
     try:
         write_atomic(pair.public, f"{line}\n".encode())
     except BaseException:
@@ -98,10 +133,10 @@ def complete(pair: KeyPair, key: SigningKey) -> None:
     remove_second_names(pair.private)
     if not os.path.lexists(pair.public):
         with contextlib.suppress(InputError):
-            write_atomic(pair.public, f"{allowed_signers_line(_login(), key.public)}\n".encode())
+            write_atomic(pair.public, f"{allowed_signers_line(login(), key.public)}\n".encode())
 
 
-def _login() -> str:
+def login() -> str:
     """Return the user's login name where it can stand in an allowed_signers file."""
     try:
         name = getpass.getuser()
@@ -126,12 +161,57 @@ def default_trust() -> Trust:
     Raises:
         FileError: one of them is there and cannot be read.
     """
-    pair = default_key()
-    trust = Trust(())
-    file = pair.private.parent / "allowed_signers"
+    pair, file, trust = default_key(), own_trust_file(), Trust(())
     if os.path.lexists(file):
         trust = trust.merge(read_trust(file))
     if os.path.lexists(pair.private):
-        with about(pair.private):
-            trust = trust.merge(Trust.of_key(_OWN, load_key(pair.private).public))
+        trust = trust.merge(Trust((own_public(pair),)))
     return trust
+
+
+def own_public(pair: KeyPair) -> TrustedKey:
+    """Return the public half of the user's own key, without asking for a passphrase.
+
+    Of an encrypted key it is what the .pub file beside it says.
+
+    Raises:
+        FileError: one of the files cannot be read, or what is needed of it is not there.
+    """
+    with about(pair.private):
+        data = read_key(pair.private)
+        if not private_keys.needs_passphrase(data):
+            return TrustedKey(_OWN, SigningKey.from_pem(data).public)
+    return replace(read_public(pair), principals=_OWN)
+
+
+def read_public(pair: KeyPair) -> TrustedKey:
+    """Return what the .pub file beside a private key says.
+
+    Raises:
+        FileError: it cannot be read, or is not one line of an allowed_signers file.
+    """
+    keys = read_trust(pair.public).keys
+    if len(keys) != 1:
+        with about(pair.public):
+            raise InputError(f"expected the line of one key, found {len(keys)}")
+    return keys[0]
+
+
+def read_revoked(path: Path) -> Revoked:
+    """Return the keys that a file revokes.
+
+    Raises:
+        FileError: it cannot be read, or a line is not understood in full.
+    """
+    with about(path):
+        return parse_revoked(read_capped(path, revocation.MAX_BYTES, "a file of revoked keys"))
+
+
+def own_revoked() -> Revoked:
+    """Return the keys that the user's own file revokes; none where there is no such file.
+
+    Raises:
+        FileError: it is there and cannot be read.
+    """
+    file = _folder() / "revoked_keys"
+    return read_revoked(file) if os.path.lexists(file) else NOBODY

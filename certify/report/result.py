@@ -6,7 +6,7 @@ trusts who made them. The exit code follows from all three, here and nowhere els
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +25,13 @@ from certify.report.exit_codes import FAILED, HOLDS, REFUTED, UNDECIDED
 
 if TYPE_CHECKING:
     from certify.certificate.audit import Audit
-    from certify.certificate.signatures import SignatureCheck
+    from certify.certificate.signatures import SignatureCheck, Signer
+    from certify.certificate.trust import TrustedKey
     from certify.proof.prover import Proof
     from certify.proof.second_opinion import SecondOpinion
 
 FORMAT = "certify.result/1"
+_AUDITS = ("audit", "sign")  # commands that audit certificates
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Result:
     """What one command found about one target, certificate or pair of networks.
 
     Attributes:
-        command: prove, audit or equal.
+        command: prove, audit, equal or sign.
         exit_code: what the program exits with for this result.
         verdict: proved, refuted or undecided; None where something failed before one was reached.
         reason: why it is not proved.
@@ -68,9 +70,12 @@ class Result:
         obligations: count and digest by kind.
         checks: what was asked besides, of whom, and what each step decided.
         ticket: the base network's name and the ticket's sizes, where there is a ticket.
-        signature: valid, unknown signer, untimely or unchecked; empty where no certificate was read.
-        signer: key id and principals of whoever signed.
-        trusted: whether a trusted key signed.
+        signature: valid, too few, revoked, untimely, unknown signer or unchecked; empty where none was read.
+        signer: key id and principals of whoever signed: of the first that counts, else of one that does not.
+        signers: of every signature, in order: key id, principals (null for strangers), standing, and why it does not
+            count; empty where signatures are unchecked.
+        threshold: how many trusted keys were asked for.
+        trusted: whether so many trusted keys signed.
         timings: seconds by phase.
         versions: of the program and what it rests on.
         error: for a failure.
@@ -88,6 +93,8 @@ class Result:
     ticket: Mapping[str, Any] = field(default_factory=dict)
     signature: str = ""
     signer: Mapping[str, str] = field(default_factory=dict)
+    signers: Sequence[Mapping[str, str | None]] = ()
+    threshold: int = 1
     trusted: bool = False
     timings: Mapping[str, float] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -120,6 +127,8 @@ def of_audit(
     *,
     any_signer: bool,
     any_claim: bool = False,
+    threshold: int = 1,
+    command: str = "audit",
 ) -> Result:
     """Return the result of auditing one certificate.
 
@@ -130,15 +139,15 @@ def of_audit(
         versions: of the program and what it rests on.
         any_signer: no trusted signature is asked for.
         any_claim: less than equality on the whole box is enough.
+        threshold: how many trusted keys have to have signed.
+        command: which audits.
     """
-    signature, signer = _signature(audit.signature)
+    trusted = audit.trusted_keys >= threshold
     result = Result(
-        command="audit",
-        exit_code=_exit_code(audit.proof) if audit.trusted or any_signer else UNDECIDED,
+        command=command,
+        exit_code=_exit_code(audit.proof) if trusted or any_signer else UNDECIDED,
         certificate=path,
-        signature=signature,
-        signer=signer,
-        trusted=audit.trusted,
+        **signature_parts(audit.signature, threshold),
         timings=timings,
         versions=versions,
         **_proof_parts(audit.statement.subject, audit.proof),
@@ -147,6 +156,42 @@ def of_audit(
     if missing and not any_claim:
         return _less_than_asked(result, f"expected equality on the whole box, found a claim of {missing}")
     return result
+
+
+def signature_parts(check: SignatureCheck | None, threshold: int = 1) -> dict[str, Any]:
+    """Return what a result says of signatures; None where they were not checked."""
+    if check is None:
+        return {"signature": "unchecked"}
+    signature, signer = _signature(check, threshold)
+    return {
+        "signature": signature,
+        "signer": signer,
+        "signers": [_signer(one) for one in check.signers],
+        "threshold": threshold,
+        "trusted": len(check.trusted) >= threshold,
+    }
+
+
+def _signature(check: SignatureCheck, threshold: int) -> tuple[str, dict[str, str]]:
+    if check.trusted:
+        count = len(check.trusted)
+        few = f"too few: {count} of the {threshold} trusted keys that were asked for"
+        return "valid" if count >= threshold else few, _known(check.trusted[0])
+    # Imported only where there is a certificate: what is said of a wrong call does not wait for the library.
+    from certify.certificate.signatures import Standing  # noqa: PLC0415
+
+    for one in (*check.of(Standing.REVOKED), *check.of(Standing.UNTIMELY)):
+        return f"{one.standing.value}: {one.reason}", {"key_id": one.key_id} if one.key is None else _known(one.key)
+    return "unknown signer", {"key_id": ", ".join(check.unknown_key_ids)}
+
+
+def _known(trusted: TrustedKey) -> dict[str, str]:
+    return {"key_id": trusted.key.key_id, "principals": trusted.principals}
+
+
+def _signer(one: Signer) -> dict[str, str | None]:
+    principals = None if one.key is None else one.key.principals
+    return {"key_id": one.key_id, "principals": principals, "standing": one.standing.value, "reason": one.reason}
 
 
 def with_second_opinion(result: Result, opinion: SecondOpinion | None) -> Result:
@@ -196,14 +241,14 @@ def of_error(command: str, error: CertifyError, file: str, timings: Mapping[str,
     kind, code = _kind(command, error)
     place = error.place if isinstance(error, InputError) else ""
     message = error.problem if isinstance(error, InputError) else str(error)
-    if command == "audit" and isinstance(error, ReaderMissingError):
+    if command in _AUDITS and isinstance(error, ReaderMissingError):
         message = f"conversion not checked: {message}"
     return Result(
         command=command,
         exit_code=code,
         verdict="undecided" if code == UNDECIDED else None,
         reason=message if code == UNDECIDED else "",
-        certificate=file if command == "audit" else "",
+        certificate=file if command in _AUDITS else "",
         timings=timings or {},
         error=Failure(kind, message, file, place),
     )
@@ -218,7 +263,7 @@ def _kind(command: str, error: CertifyError) -> tuple[str, int]:
         case InputError():
             return "input", FAILED
         case ReaderMissingError():
-            return "reader", UNDECIDED if command == "audit" else FAILED
+            return "reader", UNDECIDED if command in _AUDITS else FAILED
         case TicketNotFoundError():
             return "ticket", UNDECIDED
         case _:
@@ -227,17 +272,6 @@ def _kind(command: str, error: CertifyError) -> tuple[str, int]:
 
 def _exit_code(proof: Proof) -> int:
     return {"proved": HOLDS, "refuted": REFUTED}.get(proof.verdict, UNDECIDED)
-
-
-def _signature(check: SignatureCheck | None) -> tuple[str, dict[str, str]]:
-    if check is None:
-        return "unchecked", {}
-    if check.signer is not None:
-        return "valid", {"key_id": check.signer.key.key_id, "principals": check.signer.principals}
-    if check.untimely:
-        late = check.untimely[0]
-        return f"untimely: {late.reason}", {"key_id": late.key.key.key_id, "principals": late.key.principals}
-    return "unknown signer", {"key_id": ", ".join(check.unknown_key_ids)}
 
 
 def _proof_parts(subject: AnySubject, proof: Proof) -> dict[str, Any]:

@@ -126,6 +126,8 @@ def _evidence(result: Result, *, verbose: bool) -> Iterator[tuple[str, str]]:
         yield "", f"{left} {_vector(result.witness['left'])}, {right} {_vector(result.witness['right'])}"
     if result.signature:
         yield "signature", _signature(result)
+        if len(result.signers) > 1:
+            yield from (("", _signer(one)) for one in result.signers)
 
 
 def _about_ticket(result: Result) -> Iterator[tuple[str, str]]:
@@ -223,6 +225,11 @@ def _signature(result: Result) -> str:
     who = " ".join(result.signer.get(name, "") for name in ("principals", "key_id")).strip()
     trusted = "trusted" if result.trusted else "not trusted"
     return f"{result.signature}, {trusted}" + (f": {who}" if who else "")
+
+
+def _signer(one: Mapping[str, Any]) -> str:
+    who = f"{one['principals']} {one['key_id']}" if one["principals"] else one["key_id"]
+    return f"{who}: {one['standing']}" + (f" ({one['reason']})" if one["reason"] else "")
 
 
 def _vector(values: Sequence[int]) -> str:

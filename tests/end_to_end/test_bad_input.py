@@ -224,7 +224,7 @@ OPTIONS = {
     "no-value": (["--seed"], "'--seed' requires an argument"),
     "two-targets": (["second\nline"], r"unexpected extra argument (second\nline)"),
     "seed-not-utf-8": (["--seed", "\udcff"], r"tiny.json: seed: expected text that UTF-8 can hold"),
-    "key-is-no-key": (["--key", "tiny.json"], "tiny.json: expected an unencrypted Ed25519 private key"),
+    "key-is-no-key": (["--key", "tiny.json"], "tiny.json: expected an Ed25519 private key"),
 }
 
 

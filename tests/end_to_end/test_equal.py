@@ -351,7 +351,7 @@ REFUSED = {
     "no folder": (["a.json", "b.json", "-o", "none/c.json", *KEY], "expected a folder to write to"),
     "a key that is none": (
         ["a.json", "b.json", "-o", "c.json", "--key", "a.json"],
-        "a.json: expected an unencrypted",
+        "a.json: expected an Ed25519 private key",
     ),
     "no steps": (["a.json", "b.json", "--rlimit", "0"], "'--rlimit': 0 is not in the range"),
 }

@@ -18,7 +18,7 @@ from certify.network.reader import read_network
 from certify.proof.claim import Relation
 
 ALICE = signing_key(1)
-COMMANDS = ("prove", "audit", "equal", "convert", "export", "show", "keygen", "supports")
+COMMANDS = ("prove", "audit", "sign", "equal", "convert", "export", "show", "keygen", "supports")
 
 
 # keygen.

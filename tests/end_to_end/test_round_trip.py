@@ -27,6 +27,7 @@ from program import (
 )
 
 from certify.certificate.keys import SigningKey
+from certify.certificate.storage import write_private
 from certify.issue import Options
 
 ALICE, BOB = signing_key(1), signing_key(2)
@@ -263,8 +264,7 @@ def test_audit(alice):
 def test_untrusted_signer(alice, own):
     alice.write("c.json", certificate(ALICE))
     if own is not None:
-        settings(alice).mkdir(parents=True)
-        (settings(alice) / "key.pem").write_bytes(own.to_pem())
+        write_private(settings(alice) / "key.pem", own.to_pem())
     for arguments in ([], ["--trust", "bob.pub"]):
         ran = alice("audit", "c.json", "--format", "json", *arguments)
         assert ran.code == ran.result["exit_code"] == 3

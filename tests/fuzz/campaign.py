@@ -20,7 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 ALL = (
-    *("strict_json", "network", "certificate", "statement", "mask", "signers"),
+    *("strict_json", "network", "certificate", "statement", "mask", "signers", "revoked"),
     *("keys", "tflite", "onnx", "arrays", "claims"),
 )
 MAX_SECONDS_EACH = 60

@@ -1,10 +1,10 @@
-"""Keys: OpenSSH's base64 of a public key, and the PEM of a private one; what is read is written back the same."""
+"""Keys: OpenSSH's base64 of a public key, and files of private ones; what is read is written back the same."""
 
 from __future__ import annotations
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fuzz.mutations import damage
-from fuzz.target import Target
+from fuzz.target import ROOT, Target
 
 from certify.certificate.keys import KEY_TYPE, PublicKey, SigningKey, read_openssh_base64
 from certify.errors import InputError
@@ -48,13 +48,16 @@ def _private(data: bytes) -> bool:
 def seeds() -> list[bytes]:
     public = _PRIVATE.public
     raw = [public.raw, bytes(32), b"\x01" + bytes(31), b"\xff" * 32, b"\xed" + b"\xff" * 30 + b"\x7f"]
-    return [public.openssh().split()[1].encode(), _PRIVATE.to_pem(), *raw]
+    openssh = (ROOT / "tests/data/keys/openssh_plain").read_bytes()
+    return [public.openssh().split()[1].encode(), _PRIVATE.to_pem(), openssh, *raw]
 
 
 WORDS = (
     b"-----BEGIN PRIVATE KEY-----",
     b"-----END PRIVATE KEY-----",
     b"ENCRYPTED ",
+    b"OPENSSH ",
+    b"b3BlbnNzaC1rZXktdjEAAAAA",
     b"RSA ",
     b"AAAAC3NzaC1lZDI1NTE5AAAAI",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fuzz import arrays, certificate, claims, keys, mask, network, onnx, signers, strict_json, tflite
+from fuzz import arrays, certificate, claims, keys, mask, network, onnx, revoked, signers, strict_json, tflite
 from fuzz.target import Target
 
 TARGETS: dict[str, Target] = {
@@ -14,6 +14,7 @@ TARGETS: dict[str, Target] = {
         certificate.STATEMENT,
         mask.TARGET,
         signers.TARGET,
+        revoked.TARGET,
         keys.TARGET,
         tflite.TARGET,
         onnx.TARGET,

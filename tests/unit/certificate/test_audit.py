@@ -62,7 +62,7 @@ def test_key_out_of_time():
     late = TrustedKey("alice", ALICE.public, valid_before=datetime(2025, 1, 1, tzinfo=UTC))
     found = audit(TRUE, Trust((late,)), AT)
     assert not found.trusted
-    assert found.signature.untimely[0].key == late
+    assert found.signature.signers[0].key == late
 
 
 def test_forged_before_anything_is_proved(monkeypatch):

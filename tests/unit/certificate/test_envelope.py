@@ -13,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certify.certificate import envelope as module
+from certify.certificate.canonical import canonical
 from certify.certificate.envelope import Envelope, Signature, read
 from certify.certificate.keys import SigningKey
-from certify.certificate.signatures import Untimely, check_signatures, sign
+from certify.certificate.revocation import Revoked
+from certify.certificate.signatures import Signer, Standing, add_signature, check_signatures, sign
 from certify.certificate.trust import Trust, TrustedKey
 from certify.errors import InputError, InvalidCertificateError
 from certify.network.strict_json import NotJsonError
@@ -214,7 +216,7 @@ def both(*keys, payload=PAYLOAD):
 def test_trusted_signer():
     check = check_signatures(read(GOOD), Trust((trusted(BOB), trusted(ALICE))), AT)
     assert check.signer == trusted(ALICE)
-    assert check.untimely == ()
+    assert check.of(Standing.UNTIMELY) == ()
     assert check.unknown_key_ids == ()
 
 
@@ -222,7 +224,7 @@ def test_trusted_signer():
 def test_unknown_signer_is_no_error(trust):
     check = check_signatures(read(GOOD), trust, AT)
     assert check.signer is None
-    assert check.untimely == ()
+    assert check.of(Standing.UNTIMELY) == ()
     assert check.unknown_key_ids == (ALICE.public.key_id,)
 
 
@@ -243,13 +245,13 @@ def test_key_outside_its_validity_is_not_trusted(limits, reason):
     key = trusted(ALICE, **limits)
     check = check_signatures(read(GOOD), Trust((key,)), AT)
     assert check.signer is None
-    (untimely,) = check.untimely
+    (untimely,) = check.of(Standing.UNTIMELY)
     assert untimely.key == key
     assert reason in untimely.reason
     assert check.unknown_key_ids == ()
     check = check_signatures(both(ALICE, BOB), Trust((key, trusted(BOB))), AT)
     assert check.signer == trusted(BOB)
-    assert check.untimely == (Untimely(key, untimely.reason),)
+    assert check.signers == (untimely, Signer(BOB.public.key_id, Standing.VALID, trusted(BOB)))
 
 
 EXPIRED = {"valid_before": datetime(2020, 1, 1, tzinfo=UTC)}
@@ -305,6 +307,70 @@ def test_one_key_under_two_ids_is_refused():
     envelope = Envelope(PAYLOAD, (good, Signature(CAROL.public.key_id, good.value)))
     with pytest.raises(InvalidCertificateError, match="key id"):
         check_signatures(envelope, Trust((trusted(ALICE),)), AT)
+
+
+# Revoked keys.
+
+
+REVOKED = Revoked(frozenset({KEY_ID}))
+
+
+@pytest.mark.parametrize("limits", [{}, EXPIRED], ids=["valid key", "expired key"])
+def test_revoked_key_does_not_count(limits):
+    """Whatever is said of its validity."""
+    key = trusted(ALICE, **limits)
+    check = check_signatures(both(ALICE, BOB), Trust((key, trusted(BOB))), AT, REVOKED)
+    assert check.signers[0] == Signer(KEY_ID, Standing.REVOKED, key, "the key was revoked")
+    assert check.trusted == (trusted(BOB),)
+    assert check_signatures(read(GOOD), Trust((key,)), AT, REVOKED).signer is None
+
+
+def test_signature_under_a_revoked_id_has_to_verify_all_the_same():
+    envelope = Envelope(PAYLOAD, (Signature(KEY_ID, bytes(64)),))
+    with pytest.raises(InvalidCertificateError, match="does not verify"):
+        check_signatures(envelope, Trust((trusted(ALICE),)), AT, REVOKED)
+
+
+def test_revoked_key_under_another_id_is_refused():
+    envelope = Envelope(PAYLOAD, (Signature(CAROL.public.key_id, read(GOOD).signatures[0].value),))
+    with pytest.raises(InvalidCertificateError, match="key id"):
+        check_signatures(envelope, Trust((trusted(ALICE),)), AT, REVOKED)
+
+
+def test_strangers_that_were_revoked_are_said_to_be():
+    (signer,) = check_signatures(read(GOOD), Trust(()), AT, REVOKED).signers
+    assert signer == Signer(KEY_ID, Standing.REVOKED, None, "the key was revoked")
+
+
+# One signature more.
+
+
+def test_added_signature_leaves_the_others_and_the_payload():
+    order = [CAROL, ALICE, BOB]
+    data = sign(PAYLOAD, order[0])
+    for key in order[1:]:
+        data = add_signature(read(data), key)
+    enclosed = read(data)
+    assert enclosed.payload == PAYLOAD
+    assert enclosed.signatures == both(*order).signatures
+    assert data == canonical(json.loads(data)) + b"\n"
+    assert len(check_signatures(enclosed, Trust(tuple(trusted(key) for key in order)), AT).trusted) == 3
+
+
+def test_nobody_signs_twice():
+    with pytest.raises(InputError, match="has not signed yet"):
+        add_signature(both(BOB, ALICE), ALICE)
+
+
+@pytest.mark.parametrize("count", [15, 16])
+def test_no_more_than_sixteen_sign(count):
+    keys = [signing_key(n) for n in range(100, 100 + count)]
+    envelope = both(*keys)
+    if count < 16:
+        assert len(read(add_signature(envelope, ALICE)).signatures) == 16
+    else:
+        with pytest.raises(InputError, match="expected fewer than 16 signatures"):
+            add_signature(envelope, ALICE)
 
 
 def test_malleable_signature_is_refused():

@@ -10,15 +10,7 @@ import hashlib
 import struct
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, x25519
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-)
 
 from certify.certificate import keys
 from certify.certificate.keys import PublicKey, SigningKey, read_openssh_base64
@@ -204,42 +196,6 @@ def test_secret_is_not_shown():
     shown = repr(key) + str(key)
     assert SEED.hex() not in shown
     assert "private" not in shown
-
-
-def pem(key, encryption=None):
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption or NoEncryption())
-
-
-def not_private_keys():
-    key = Ed25519PrivateKey.from_private_bytes(SEED)
-    good = pem(key)
-    der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    openssh = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
-    return {
-        "encrypted": (pem(key, BestAvailableEncryption(b"word")), "found an encrypted one"),
-        "EC": (pem(ec.generate_private_key(ec.SECP256R1())), "found a key of another algorithm"),
-        "X25519": (pem(x25519.X25519PrivateKey.generate()), "found a key of another algorithm"),
-        "Ed448": (pem(ed448.Ed448PrivateKey.generate()), "found a key of another algorithm"),
-        "empty": (b"", "found something else"),
-        "text": (b"hello", "found something else"),
-        "binary": (bytes(range(256)), "found something else"),
-        "DER": (der, "found something else"),
-        "cut off": (good[: len(good) // 2], "found something else"),
-        "bytes changed": (good.replace(b"MC4C", b"MC5C"), "found something else"),
-        "of X448 by name, too short for it": (good.replace(b"K2Vw", b"K2Vv"), "found something else"),
-        "public": (public, "found something else"),
-        "OpenSSH": (openssh, "found something else"),
-    }
-
-
-@pytest.mark.parametrize("name", list(not_private_keys()))
-def test_what_is_no_private_key(name):
-    data, problem = not_private_keys()[name]
-    with pytest.raises(InputError, match=problem) as caught:
-        SigningKey.from_pem(data, "key.pem")
-    assert caught.value.place == "key.pem"
-    assert "PKCS#8" in caught.value.problem
 
 
 def test_without_a_place_an_error_names_none():

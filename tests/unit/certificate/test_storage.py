@@ -18,6 +18,7 @@ from certify.certificate import storage
 from certify.certificate.storage import (
     TakenError,
     read_capped,
+    read_private,
     remove_second_names,
     replacing,
     write_atomic,
@@ -397,6 +398,70 @@ def test_private_below_what_is_no_folder(tmp_path, name):
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
     with pytest.raises(InputError, match="found a file where a folder should be"):
         write_private(tmp_path / name, b"secret")
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400, 0o700])
+def test_private_files_are_read(tmp_path, mode):
+    path = tmp_path / "key.pem"
+    write_private(path, b"secret")
+    path.chmod(mode)
+    (tmp_path / "link").symlink_to(path)
+    assert read_private(path, 100, "a key", bool) == read_private(tmp_path / "link", 100, "a key", bool) == b"secret"
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660, 0o620, 0o602, 0o610, 0o601, 0o777])
+def test_what_others_can_reach_is_not_read(tmp_path, mode):
+    path = tmp_path / "my key.pem"
+    path.write_bytes(b"secret")
+    path.chmod(mode)
+    with pytest.raises(InputError) as caught:
+        read_private(path, 100, "a key", bool)
+    found = f"found one with mode {mode:04o}: chmod 600 '{path}'"
+    assert caught.value.problem == f"expected a key that only you can read, {found}"
+
+
+def test_what_others_can_reach_is_not_read_through_a_link(tmp_path):
+    """The file is judged, not the name; and a link has mode 0777."""
+    (tmp_path / "key.pem").write_bytes(b"secret")
+    (tmp_path / "key.pem").chmod(0o644)
+    (tmp_path / "link").symlink_to("key.pem")
+    with pytest.raises(InputError, match="mode 0644"):
+        read_private(tmp_path / "link", 100, "a key", bool)
+
+
+def test_what_belongs_to_somebody_else_is_not_read(tmp_path, monkeypatch):
+    write_private(tmp_path / "key.pem", b"secret")
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(InputError, match=f"found one that belongs to user {os.getuid()}: make a copy of your own"):
+        read_private(tmp_path / "key.pem", 100, "a key", bool)
+
+
+def test_permissions_are_not_judged_where_they_are_others(tmp_path, monkeypatch):
+    (tmp_path / "key.pem").write_bytes(b"secret")
+    (tmp_path / "key.pem").chmod(0o644)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "name", "nt")
+        read = read_private(tmp_path / "key.pem", 100, "a key", bool)
+    assert read == b"secret"
+
+
+def test_what_is_no_secret_may_be_open(tmp_path):
+    """Somebody may have given a wrong file: what it is not is what they have to hear."""
+    (tmp_path / "target.json").write_bytes(b"{}")
+    (tmp_path / "target.json").chmod(0o644)
+    assert read_private(tmp_path / "target.json", 100, "a key", lambda data: b"secret" in data) == b"{}"
+
+
+@pytest.mark.parametrize(("name", "problem"), [("missing", "no such file"), ("", "a directory")])
+def test_no_private_file(tmp_path, name, problem):
+    with pytest.raises(InputError, match=f"expected a key, found {problem}"):
+        read_private(tmp_path / name, 100, "a key", bool)
+
+
+def test_private_files_have_a_limit_too(tmp_path):
+    write_private(tmp_path / "key.pem", b"x" * 101)
+    with pytest.raises(InputError, match="at most 100 bytes, found 101"):
+        read_private(tmp_path / "key.pem", 100, "a key", bool)
 
 
 # Piece by piece.

@@ -48,6 +48,7 @@ def parse(text):
         pytest.param(f"*@x.org {KEY}", "*@x.org", id="pattern"),
         pytest.param(f'"some one" {KEY}', "some one", id="quoted principals"),
         pytest.param(f" \tme \t {KEY.replace(' ', chr(9))}\t\r", "me", id="tabs, spaces and a carriage return"),
+        pytest.param(f"ssh-ed25519 {KEY}", "ssh-ed25519", id="somebody called like a type of key"),
         pytest.param(f"größe {KEY}", "größe", id="not ASCII"),
         pytest.param(f"Xena,X {KEY}", "Xena,X", id="names that begin and end in X"),
         pytest.param(f'me namespaces="certify" {KEY}', "me", id="namespace"),
@@ -97,7 +98,8 @@ def good_and(line):
     ("line", "problem"),
     [
         pytest.param("me", "expected options or a type of key, found the end of the line", id="principals alone"),
-        pytest.param(KEY, "expected options", id="no principals"),
+        pytest.param(KEY, 'a name before the key, such as alice namespaces="certify"', id="line of a .pub file"),
+        pytest.param(f"{KEY} me@example.org", "a line as in OpenSSH's .pub files", id="the same with a comment"),
         pytest.param("me ssh-ed25519", "expected a key in base64, found the end", id="no key"),
         pytest.param('me namespaces="certify"', "expected a type of key, found the end", id="options alone"),
         pytest.param(f'me namespaces="certify" {KEY.split()[1]}', "expected a key of type ssh-ed25519", id="no type"),
@@ -276,6 +278,14 @@ def test_written_lines_are_read():
     text = "\n".join([allowed_signers_line("me@example.com", A), allowed_signers_line("größeX", B)])
     assert parse(text) == Trust((TrustedKey("me@example.com", A), TrustedKey("größeX", B)))
     assert allowed_signers_line("me", A) == f'me namespaces="certify" {KEY}'
+
+
+def test_own_line_with_an_end():
+    until = datetime(2026, 1, 1, 2, 30, 15, 999, tzinfo=timezone(timedelta(hours=2)))
+    line = allowed_signers_line("me", A, until)
+    assert line == f'me namespaces="certify",valid-before="20260101003015Z" {KEY}'
+    (trusted,) = parse(line).keys
+    assert trusted == TrustedKey("me", A, valid_before=datetime(2026, 1, 1, 0, 30, 15, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(

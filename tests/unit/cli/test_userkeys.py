@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from program import signing_key, trust_line
 
+from certify.certificate.storage import shell_argument, write_private
 from certify.certificate.trust import parse_allowed_signers
 from certify.cli import signing, userkeys
 from certify.cli.blame import FileError, about
@@ -58,7 +59,7 @@ def test_make_key(certify, monkeypatch):
 @pytest.mark.parametrize("name", ["a b", "a,b", "", "ä", "a#b", "DOMAIN\\alice", "*"])
 def test_login_that_could_mean_something_else(monkeypatch, name):
     monkeypatch.setattr(getpass, "getuser", lambda: name)
-    assert userkeys._login() == "certify"
+    assert userkeys.login() == "certify"
 
 
 @pytest.mark.parametrize("error", [KeyError, OSError])
@@ -67,7 +68,7 @@ def test_no_login(monkeypatch, error):
         raise error
 
     monkeypatch.setattr(getpass, "getuser", fail)
-    assert userkeys._login() == "certify"
+    assert userkeys.login() == "certify"
 
 
 @pytest.mark.parametrize("name", ["key.pem", "key.pub"])
@@ -107,19 +108,19 @@ def test_nobody():
 
 
 def test_own_key(settings):
-    (settings / "key.pem").write_bytes(ALICE.to_pem())
+    write_private(settings / "key.pem", ALICE.to_pem())
     assert trusted_by_default() == {("own-key", ALICE.public)}
 
 
 def test_own_key_and_others(settings):
-    (settings / "key.pem").write_bytes(ALICE.to_pem())
+    write_private(settings / "key.pem", ALICE.to_pem())
     (settings / "allowed_signers").write_text(trust_line(BOB, "bob"))
     assert trusted_by_default() == {("own-key", ALICE.public), ("bob", BOB.public)}
 
 
 def test_what_the_file_says_of_the_own_key_goes(settings):
     """Its limits of time above all."""
-    (settings / "key.pem").write_bytes(ALICE.to_pem())
+    write_private(settings / "key.pem", ALICE.to_pem())
     line = trust_line(ALICE, "me").replace('"certify"', '"certify",valid-before="20250101Z"')
     (settings / "allowed_signers").write_text(line)
     (trusted,) = default_trust().keys
@@ -178,7 +179,7 @@ def test_blame():
     ],
 )
 def test_argument_for_a_shell(path, argument):
-    assert signing._argument(Path(path)) == argument
+    assert shell_argument(Path(path)) == argument
 
 
 @pytest.mark.parametrize(

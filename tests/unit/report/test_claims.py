@@ -11,7 +11,7 @@ from program import issued, sha256, signing_key, target_bytes
 
 from certify.base.claimed import Base, BaseFiles
 from certify.certificate.audit import Audit
-from certify.certificate.signatures import SignatureCheck
+from certify.certificate.signatures import SignatureCheck, Signer, Standing
 from certify.certificate.statement import Statement
 from certify.certificate.trust import TrustedKey
 from certify.errors import FalseClaimError
@@ -23,7 +23,9 @@ from certify.report.json_form import to_json
 from certify.report.result import of_audit, of_error, of_proof
 from certify.report.text import to_text
 
-TRUSTED = SignatureCheck(TrustedKey("alice", signing_key(1).public), (), ())
+TRUSTED = SignatureCheck(
+    (Signer(signing_key(1).public.key_id, Standing.VALID, TrustedKey("alice", signing_key(1).public)),)
+)
 
 
 def result(name, **changes):
@@ -215,7 +217,7 @@ def test_exit_code_of_an_audit(name):
         assert headline(shown).endswith(f"; {shown.reason}")
     assert audited(name, any_claim=True).exit_code == 0
     assert audited(name, None, any_signer=True, any_claim=True).exit_code == 0
-    assert audited(name, SignatureCheck(None, (), ()), any_claim=True).exit_code == 3
+    assert audited(name, SignatureCheck(()), any_claim=True).exit_code == 3
 
 
 @pytest.mark.parametrize(("verdict", "code"), [(Verdict.REFUTED, 1), (Verdict.UNDECIDED, 3)])

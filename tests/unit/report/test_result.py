@@ -9,7 +9,7 @@ import pytest
 from program import issued, sha256, signing_key, target_bytes
 
 from certify.certificate.audit import Audit
-from certify.certificate.signatures import SignatureCheck, Untimely
+from certify.certificate.signatures import SignatureCheck, Signer, Standing
 from certify.certificate.statement import Statement
 from certify.certificate.trust import TrustedKey
 from certify.errors import (
@@ -24,12 +24,14 @@ from certify.proof.claim import Verdict, Witness
 from certify.report.result import Failure, Result, of_audit, of_error, of_proof
 
 KEY = TrustedKey("alice", signing_key(1).public)
-LATE = Untimely(
-    TrustedKey("alice", signing_key(1).public, valid_before=datetime(2025, 1, 1, tzinfo=UTC)), "the key was too old"
-)
-TRUSTED = SignatureCheck(KEY, (), ())
-UNTIMELY = SignatureCheck(None, (LATE,), ())
-UNKNOWN = SignatureCheck(None, (), ("SHA256:one", "SHA256:two"))
+BOB = TrustedKey("bob", signing_key(2).public)
+LATE = TrustedKey("alice", signing_key(1).public, valid_before=datetime(2025, 1, 1, tzinfo=UTC))
+BY_ALICE, BY_BOB = (Signer(one.key.key_id, Standing.VALID, one) for one in (KEY, BOB))
+STRANGERS = (Signer("SHA256:one", Standing.UNKNOWN), Signer("SHA256:two", Standing.UNKNOWN))
+TRUSTED = SignatureCheck((BY_ALICE,))
+UNTIMELY = SignatureCheck((Signer(KEY.key.key_id, Standing.UNTIMELY, LATE, "the key was too old"),))
+REVOKED = SignatureCheck((*UNTIMELY.signers, Signer(BOB.key.key_id, Standing.REVOKED, BOB, "the key was revoked")))
+UNKNOWN = SignatureCheck(STRANGERS)
 WITNESS = Witness((1, -2), (3,), (-4,))
 PROOFS = {
     "proved": issued().proof,
@@ -40,10 +42,10 @@ PROOFS = {
 }
 
 
-def audited(verdict, check, *, any_signer=False):
+def audited(verdict, check, *, any_signer=False, threshold=1):
     statement = Statement(issued().payload, issued().subject, {})
     audit = Audit(check, statement, PROOFS[verdict])
-    return of_audit(audit, "c.json", {"reading": 0.5}, {"z3": "5"}, any_signer=any_signer)
+    return of_audit(audit, "c.json", {"reading": 0.5}, {"z3": "5"}, any_signer=any_signer, threshold=threshold)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +60,8 @@ def audited(verdict, check, *, any_signer=False):
         ("proved", UNTIMELY, False, 3),
         ("refuted", UNTIMELY, False, 3),
         ("undecided", UNTIMELY, False, 3),
+        ("proved", REVOKED, False, 3),
+        ("refuted", REVOKED, False, 3),
         ("proved", None, True, 0),
         ("refuted", None, True, 1),
         ("undecided", None, True, 3),
@@ -74,14 +78,60 @@ def test_exit_code_of_an_audit(verdict, check, any_signer, code):
     [
         (TRUSTED, "valid", {"key_id": KEY.key.key_id, "principals": "alice"}),
         (UNTIMELY, "untimely: the key was too old", {"key_id": KEY.key.key_id, "principals": "alice"}),
+        (REVOKED, "revoked: the key was revoked", {"key_id": BOB.key.key_id, "principals": "bob"}),
+        (
+            SignatureCheck((Signer("SHA256:one", Standing.REVOKED, None, "the key was revoked"),)),
+            "revoked: the key was revoked",
+            {"key_id": "SHA256:one"},
+        ),
         (UNKNOWN, "unknown signer", {"key_id": "SHA256:one, SHA256:two"}),
         (None, "unchecked", {}),
     ],
-    ids=["trusted", "untimely", "unknown", "unchecked"],
+    ids=["trusted", "untimely", "revoked", "revoked-stranger", "unknown", "unchecked"],
 )
 def test_signature(check, signature, signer):
     result = audited("proved", check)
     assert (result.signature, result.signer) == (signature, signer)
+
+
+MANY = SignatureCheck((STRANGERS[0], BY_BOB, *UNTIMELY.signers, STRANGERS[1]))
+
+
+def test_all_signers_are_listed_in_order():
+    result = audited("proved", MANY)
+    said = [(one["key_id"], one["principals"], one["standing"], one["reason"]) for one in result.signers]
+    assert said == [
+        ("SHA256:one", None, "unknown", ""),
+        (BOB.key.key_id, "bob", "valid", ""),
+        (KEY.key.key_id, "alice", "untimely", "the key was too old"),
+        ("SHA256:two", None, "unknown", ""),
+    ]
+    assert result.signer == {"key_id": BOB.key.key_id, "principals": "bob"}
+    assert audited("proved", None).signers == ()
+
+
+@pytest.mark.parametrize(
+    ("check", "threshold", "code"),
+    [
+        (MANY, 1, 0),
+        (MANY, 2, 3),
+        (SignatureCheck((BY_ALICE, BY_BOB)), 2, 0),
+        (SignatureCheck((BY_ALICE, *STRANGERS, BY_BOB)), 2, 0),
+        (SignatureCheck((BY_ALICE, BY_BOB)), 3, 3),
+        (REVOKED, 1, 3),
+        (UNKNOWN, 2, 3),
+    ],
+)
+def test_threshold(check, threshold, code):
+    result = audited("proved", check, threshold=threshold)
+    assert (result.exit_code, result.trusted, result.threshold) == (code, code == 0, threshold)
+    assert (result.signature == "valid") == (code == 0)
+    assert audited("refuted", check, threshold=threshold).exit_code == (1 if code == 0 else 3)
+
+
+def test_too_few():
+    result = audited("proved", MANY, threshold=2)
+    assert result.signature == "too few: 1 of the 2 trusted keys that were asked for"
 
 
 @pytest.mark.parametrize(("verdict", "code"), [("proved", 0), ("undecided", 3)])
