@@ -121,6 +121,11 @@ def claims_less(name: str, why: str, data: bytes) -> Case:
     return Case(name, f"Refused: {why}", data, Expected(3, verdict="proved", trusted=True))
 
 
+def undecided(name: str, why: str, data: bytes) -> Case:
+    """Within what the proof may spend nobody can say whether it is true."""
+    return Case(name, f"Refused: {why}", data, Expected(3, verdict="undecided", trusted=True))
+
+
 def bad_trust(name: str, why: str, data: bytes, trust: bytes, line: int) -> Case:
     """The file of trusted keys is not understood, so nothing is trusted."""
     return Case(name, f"Refused: {why}", data, Expected(2, "input", SIGNERS, f"line {line}"), trust)

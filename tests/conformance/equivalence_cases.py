@@ -13,7 +13,7 @@ from typing import Any
 import equivalences
 import numpy as np
 from conformance import making
-from conformance.case import EQUIVALENCES, Case, accepted, claims_less, invalid, needing, refuted
+from conformance.case import EQUIVALENCES, Case, accepted, claims_less, invalid, needing, refuted, undecided
 from conformance.making import IDENTITY, put, signed, signed_statement
 from equivalences import OTHER, WITHIN, permuted
 from program import TINY, b64, changed, sha256, target_bytes
@@ -22,6 +22,7 @@ from random_bases import full, random_base
 from certify.base.claimed import BaseFiles, read_base
 from certify.base.draw import random_weights
 from certify.base.law import Precision
+from certify.certificate.equivalence import Equivalence
 from certify.issue import decide, issue_in
 from certify.network.arrays.file import File
 from certify.network.model import Network
@@ -36,7 +37,7 @@ ANY = "--any-claim"
 
 def cases() -> list[Case]:
     """Return them all."""
-    return needing([*_true(), *_less(), *_claims(), *_files(), *_proofs(), *_pruned()], EQUIVALENCES)
+    return needing([*_true(), *_hard(), *_less(), *_claims(), *_files(), *_proofs(), *_pruned()], EQUIVALENCES)
 
 
 @cache
@@ -118,6 +119,60 @@ def _base(target: Network, seed: str | None) -> bytes:
         drawn = random_weights(seed, index, precision, "floor", rows, columns)
         layers.append(replace(layer, weights=full(drawn.reshape(layer.weights.shape))))
     return write_network(replace(base, layers=tuple(layers)))
+
+
+def _max_of_three(first: int, second: int, third: int) -> Any:
+    """The largest of three inputs: that of two of them, and then that and the third, on a grid nobody can sweep."""
+    one = [[int(index == which) for index in range(3)] for which in (first, second, third)]
+    less = [[-value for value in row] for row in one]
+    inputs = [[b - a for a, b in zip(one[0], one[1], strict=True)], one[0], less[0], one[2], less[2]]
+    larger = [[-1, -1, 1, 1, -1], [1, 1, -1, 0, 0], [-1, -1, 1, 0, 0]]
+    relu = [{"op": "relu"}]
+    return {
+        "format": "certify.network/1",
+        "input": {"shape": [3], "low": -(2**30), "high": 2**30, "precision_bits": 0},
+        "layers": [
+            {"op": "dense", "precision_bits": 0, "weights": inputs, "then": relu},
+            {"op": "dense", "precision_bits": 0, "weights": larger, "then": relu},
+            {"op": "dense", "precision_bits": 0, "weights": [[1, 1, -1]]},
+        ],
+    }
+
+
+@cache
+def _maxima() -> bytes:
+    """The payload of two orders in which the largest of three can be found."""
+    left, right = (
+        equivalences.file("a.json", _max_of_three(0, 1, 2)),
+        equivalences.file("b.json", _max_of_three(2, 0, 1)),
+    )
+    claim = Equivalence(left, right, EQUAL, left.network.input)
+    return making.with_versions(decide(claim))
+
+
+def _hard() -> list[Case]:
+    said = json.loads(_maxima())
+    return [
+        accepted(
+            "equivalence_by_merging",
+            "the largest of three, found in two orders, on a grid too large to sweep: merging proves it.",
+            signed(_maxima()),
+        ),
+        undecided(
+            "equivalence_undecided",
+            "it is true, and its proof may spend one of z3's steps on a question: that decides nothing.",
+            signed_statement(put(said, *PROOF, "rlimit", to=1)),
+        ),
+        refuted(
+            "equivalence_on_a_large_grid_that_does_not_hold",
+            "a weight of one network has the other sign, and the grid is too large to sweep: a point is found.",
+            signed_statement(put(said, *RIGHT, "bytes", to=b64(target_bytes(_with_another_sign())))),
+        ),
+    ]
+
+
+def _with_another_sign() -> Any:
+    return put(_max_of_three(2, 0, 1), "layers", 1, "weights", 0, 3, to=-1)
 
 
 def _less() -> list[Case]:

@@ -36,11 +36,13 @@ class Answer:
         outcome: right, wrong or not covered.
         says: what is wrong with it.
         seconds: from start to end.
+        processor: seconds of the processor that it and its children had; 0 where the system does not say.
     """
 
     outcome: str
-    says: str
-    seconds: float
+    says: str = ""
+    seconds: float = 0.0
+    processor: float = 0.0
 
 
 def main() -> None:
@@ -51,7 +53,7 @@ def main() -> None:
     )
     parser.add_argument("--without", action="append", default=[], metavar="NEED", help="leave out cases that need it")
     parser.add_argument("--limit", type=float, default=2.0, help="seconds that a case may take (2)")
-    parser.add_argument("--times", action="store_true", help="print every case and its time")
+    parser.add_argument("--times", action="store_true", help="print every case, its time, and its processor time")
     parser.add_argument("cases", nargs="*", metavar="CASE", help="names of folders; else all")
     asked = parser.parse_args()
     folders = [HERE / name for name in asked.cases] or sorted(path.parent for path in HERE.glob("*/expected.json"))
@@ -59,7 +61,8 @@ def main() -> None:
     answers = {folder.name: answer(folder, command, asked.without) for folder in folders}
     bad = [name for name, given in answers.items() if given.outcome == "wrong" or given.seconds > asked.limit]
     for name in answers if asked.times else bad:
-        print(f"{answers[name].seconds:7.2f} s  {answers[name].outcome:<11}  {name}  {answers[name].says}".rstrip())
+        given = answers[name]
+        print(f"{given.seconds:6.2f} s  {given.processor:6.2f} s  {given.outcome:<11}  {name}  {given.says}".rstrip())
     counted = Counter(given.outcome for given in answers.values())
     slowest = max(answers, key=lambda name: answers[name].seconds)
     print(f"{len(answers)} cases: " + ", ".join(f"{count} {outcome}" for outcome, count in sorted(counted.items())))
@@ -76,10 +79,10 @@ def answer(folder: Path, command: Sequence[str], without: Sequence[str]) -> Answ
     """Return what a command says of a case."""
     expected = json.loads((folder / "expected.json").read_bytes())
     if set(without) & set(expected["needs"]):
-        return Answer("left out", "", 0.0)
+        return Answer("left out")
     with tempfile.TemporaryDirectory() as home:
         names = dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "APPDATA", "USERPROFILE"), home)
-        start = time.perf_counter()
+        start, before = time.perf_counter(), processor()
         ran = subprocess.run(
             [*command, *arguments(folder, command)],
             cwd=folder,
@@ -88,13 +91,19 @@ def answer(folder: Path, command: Sequence[str], without: Sequence[str]) -> Answ
             check=False,
             stdin=subprocess.DEVNULL,
         )
-        seconds = time.perf_counter() - start
+        spent = time.perf_counter() - start, processor() - before
         left = [path.name for path in Path(home).iterdir()]
     said = ran.stdout.decode(errors="replace"), ran.stderr.decode(errors="replace")
     if ran.returncode == 3 and "not covered" in "".join(said):
-        return Answer("not covered", "", seconds)
+        return Answer("not covered", "", *spent)
     wrong = differences(expected, ran.returncode, *said) + [f"wrote {name}" for name in left]
-    return Answer("wrong" if wrong else "right", "; ".join(wrong), seconds)
+    return Answer("wrong" if wrong else "right", "; ".join(wrong), *spent)
+
+
+def processor() -> float:
+    """Return how long all processes that ended had the processor."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def arguments(folder: Path, command: Sequence[str]) -> list[str]:
