@@ -317,17 +317,17 @@ REFUSED = {
     "encoded bounds of nine dimensions": (box(low=empty(*[1] * 9)), None),
     "encoded bounds of no dimension": (box(low=empty()), None),
     "encoded bounds of 0 elements": (box(low=empty(0)), None),
-    "encoded bias of 2^28 elements": (layer(bias=empty(2**28)), BYTES),
-    "encoded bias of 2^28 + 1 elements": (layer(bias=empty(2**28 + 1)), None),
+    "encoded bias of 2^24 elements": (layer(bias=empty(2**24)), BYTES),
+    "encoded bias of 2^24 + 1 elements": (layer(bias=empty(2**24 + 1)), None),
     "encoded bias of -1 elements": (layer(bias=empty(-1)), None),
     "encoded bias of no dimension": (layer(bias=empty()), None),
-    "encoded weights of 2^28 rows": (layer(weights=empty(2**28, 1)), BYTES),
-    "encoded weights of 2^28 + 1 rows": (layer(weights=empty(2**28 + 1, 1)), None),
+    "encoded weights of 2^24 rows": (layer(weights=empty(2**24, 1)), BYTES),
+    "encoded weights of 2^24 + 1 rows": (layer(weights=empty(2**24 + 1, 1)), None),
     "encoded weights of three dimensions": (layer(weights=empty(2, 2, 1)), None),
     "2^24 + 1 features": (box(shape=[2**24 + 1]), None),
     "2^24 features in a small file": (box(shape=[2**24]), "features for the file"),
     "2^24 · 2 features": (box(shape=[2**24, 2]), "features"),
-    "2^28 · 2 elements": (layer(weights={"shape": [2**28, 2], "dtype": "int8", "data": ""}), "elements"),
+    "2^24 · 2 elements": (layer(weights={"shape": [2**24, 2], "dtype": "int8", "data": ""}), "elements"),
 }
 
 

@@ -18,9 +18,10 @@ from datetime import datetime
 
 from certify.base.draw import kept_digest
 from certify.base.prune import prune
-from certify.certificate import envelope, equivalence, exact_ticket, statement
+from certify.certificate import equivalence, exact_ticket, reading, statement
 from certify.certificate.exact_ticket import Subject
-from certify.certificate.signatures import SignatureCheck, check_signatures
+from certify.certificate.reading import Received
+from certify.certificate.signatures import SignatureCheck
 from certify.certificate.statement import AnySubject, Statement
 from certify.certificate.trust import Trust
 from certify.errors import InvalidCertificateError
@@ -78,16 +79,37 @@ def audit(
     """
     monitor = monitor or Monitor()
     with monitor.phase("reading"):
-        enclosed = envelope.read(data)
-        signature = None if trust is None else check_signatures(enclosed, trust, at)
-        said = statement.read(enclosed.payload)
+        received = reading.read(data, trust, at)
+    return audit_read(received, budget, crew=crew, monitor=monitor)
+
+
+def audit_read(
+    received: Received,
+    budget: Budget | None = None,
+    *,
+    crew: Crew = ALONE,
+    monitor: Monitor | None = None,
+) -> Audit:
+    """Return what an audit found of a certificate that has been read: steps 3 to 5.
+
+    Args:
+        received: the certificate.
+        budget: as for `audit`.
+        crew: as for the prover.
+        monitor: told of phases and progress.
+
+    Raises:
+        InvalidCertificateError: the certificate says what does not hold.
+        DisagreementError: the prover's ways to decide disagree.
+    """
+    monitor, said = monitor or Monitor(), received.statement
     with monitor.phase("base network"):
         left, right, relation = question(said.subject)
     spent = _budget(said)
     proof = prove(left, right, budget or spent, relation=relation, crew=crew, monitor=monitor)
     if proof.verdict is Verdict.PROVED:
         _check_payload(said, build(said.subject, right, proof, spent, said.versions))
-    return Audit(signature, said, proof)
+    return Audit(received.signature, said, proof)
 
 
 def question(subject: AnySubject) -> tuple[Network, Network, Relation]:

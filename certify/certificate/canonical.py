@@ -17,10 +17,12 @@ import re
 from typing import Any
 
 from certify.errors import InputError, InvalidCertificateError
+from certify.network.json_limits import check_limits
 from certify.network.strict_json import EXACT_IN_DOUBLES
 
 MAX_DIGITS = 1000
 _LOW, _HIGH = EXACT_IN_DOUBLES
+_FORM: dict[str, Any] = {"ensure_ascii": False, "sort_keys": True, "separators": (",", ":")}
 _DECIMAL = re.compile(rf"-?[1-9][0-9]{{0,{MAX_DIGITS - 1}}}")
 
 
@@ -29,14 +31,29 @@ def canonical(document: Any) -> bytes:
 
     Raises:
         InputError: at the place of a float, an integer beyond ±(2^53 - 1), a lone surrogate, a key that is not a
-            string or a value of any other type; or nested too deeply.
+            string or a value of any other type; or of more depth or values than are read again.
     """
     try:
         _check(document, "")
-        text = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        data = json.dumps(document, **_FORM).encode()
     except RecursionError:
         raise InputError("expected a document nested less deeply") from None
-    return text.encode()
+    check_limits(data)
+    return data
+
+
+def is_canonical(document: Any, data: bytes) -> bool:
+    """Tell whether `data` is canonical; `document` is what the strict reader makes of it.
+
+    It is written again piece by piece, a text of many megabytes at a time, and never held whole.
+    """
+    position = 0
+    for piece in json.JSONEncoder(**_FORM).iterencode(document):
+        encoded = piece.encode()
+        if not data.startswith(encoded, position):
+            return False
+        position += len(encoded)
+    return position == len(data)
 
 
 def integer(value: int) -> int | str:

@@ -31,10 +31,10 @@ from certify.certificate.form import (
 )
 from certify.errors import InputError
 from certify.network.arrays.file import File
+from certify.network.base64_text import decode_base64
 from certify.network.compare import check_comparable
 from certify.network.model import Box, Network
 from certify.network.target import Target
-from certify.network.tensors import decode_base64
 from certify.proof.claim import Relation
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def _right(right: Right) -> dict[str, Any]:
         "seed": source.seed,
         "rounded": right.base.rounded,
     }
-    return {"format": PRUNED, "base": base, "masks": list(map(parts.write_mask, right.masks))}
+    return {"format": PRUNED, "base": base, "masks": parts.write_masks(right.masks)}
 
 
 def _file(file: File) -> dict[str, str]:

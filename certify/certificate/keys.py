@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from certify.errors import InputError
-from certify.network.tensors import decode_base64
+from certify.network.base64_text import decode_base64
 
 KEY_TYPE = "ssh-ed25519"
 _BLOB_START = b"\x00\x00\x00\x0bssh-ed25519\x00\x00\x00\x20"

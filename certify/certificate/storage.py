@@ -35,8 +35,9 @@ def read_capped(path: Path, limit: int, what: str) -> bytes:
     """
     try:
         with path.open("rb") as file:
-            _check_size(os.fstat(file.fileno()), limit, what)
-            return _read(file, limit, what)
+            status = os.fstat(file.fileno())
+            _check_size(status, limit, what)
+            return _read(file, max(_CHUNK, status.st_size + 1), limit, what)
     except (OSError, ValueError) as error:
         raise InputError(f"expected {what}, found {_found(error)}") from None
 
@@ -46,10 +47,11 @@ def _check_size(status: os.stat_result, limit: int, what: str) -> None:
         raise InputError(f"expected {what} of at most {limit} bytes, found {status.st_size}")
 
 
-def _read(file: BinaryIO, limit: int, what: str) -> bytes:
+def _read(file: BinaryIO, size: int, limit: int, what: str) -> bytes:
+    """Read so many bytes at a time: a file that has as many as it says is never held twice."""
     chunks: list[bytes] = []
     total = 0
-    while chunk := file.read(min(_CHUNK, limit + 1 - total)):
+    while chunk := file.read(min(size, limit + 1 - total)):
         chunks.append(chunk)
         total += len(chunk)
     if total > limit:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from certify.certificate import envelope
+from certify.certificate import envelope, reading
 from certify.certificate.storage import read_capped
 from certify.certificate.trust import Trust
 from certify.cli.audit_ticket import ClaimedTicket, audit_ticket, ticket_options
@@ -143,14 +143,14 @@ def _why_not_trusted(result: Result) -> str:
 def _audit(path: Path, job: _Job, output: Output) -> Result:
     monitor = output.monitor()
     try:
-        data = read_capped(path, envelope.MAX_BYTES, "a certificate")
-        envelope.read(data)
+        with monitor.phase("reading"):
+            received = reading.read(read_capped(path, envelope.MAX_BYTES, "a certificate"), job.trust, job.moment)
         # What computes is loaded only now: a bad file is answered at once.
-        from certify.certificate.audit import audit  # noqa: PLC0415
+        from certify.certificate.audit import audit_read  # noqa: PLC0415
         from certify.issue import versions  # noqa: PLC0415
 
         with job.workers.crew() as crew:
-            found = audit(data, job.trust, job.moment, crew=crew, monitor=monitor)
+            found = audit_read(received, crew=crew, monitor=monitor)
         result = of_audit(
             found,
             str(path),
