@@ -75,7 +75,9 @@ def read(data: bytes) -> Envelope:
     strict_json.check_bytes(around)
     check_around(around)
     try:
-        _, raw = strict_json.read(around, _Envelope, {"payloadType": PAYLOAD_TYPE}, strict_json.EXACT_IN_DOUBLES)
+        _, raw = strict_json.read_checked(
+            around, _Envelope, {"payloadType": PAYLOAD_TYPE}, strict_json.EXACT_IN_DOUBLES
+        )
         payload = _read_payload(data, start, end) if end > start else decode_base64(raw.payload, "payload")
         signatures = tuple(_read_signature(entry, index) for index, entry in enumerate(raw.signatures))
         check_key_ids_distinct(signatures)

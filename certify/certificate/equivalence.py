@@ -198,8 +198,9 @@ def read_subject(raw: EquivalenceStatementForm) -> Equivalence:
     if predicate.proof.maximum is not None:
         read_integer(predicate.proof.maximum, "predicate.proof.maximum")
     parts.check_name(name, "subject[0].name")
-    parts.check_digest(predicate.left, raw.subject[0].digest.sha256, "predicate.left", "subject[0].digest.sha256")
-    left = NamedFile(name, parts.read_target_form(predicate.left, "predicate.left"))
+    sha256 = raw.subject[0].digest.sha256
+    file = parts.read_target_form(predicate.left, "predicate.left", sha256, "subject[0].digest.sha256")
+    left = NamedFile(name, file)
     right = _read_right(predicate.right, left.network)
     relation = _read_relation(predicate.claim)
     box = _read_box(predicate.claim, left, right)

@@ -115,9 +115,8 @@ def read_subject(raw: TicketStatementForm) -> Subject:
     parts.check_box_integers(predicate.claim)
     parts.check_proof_integers(predicate.proof)
     parts.check_name(name, "subject[0].name")
-    place = "predicate.target"
-    parts.check_digest(predicate.target, raw.subject[0].digest.sha256, place, "subject[0].digest.sha256")
-    file = parts.read_target_form(predicate.target, place)
+    sha256 = raw.subject[0].digest.sha256
+    file = parts.read_target_form(predicate.target, "predicate.target", sha256, "subject[0].digest.sha256")
     base = _read_base(predicate.base, file.network)
     masks = parts.read_masks(predicate.masks, matrix_shapes(file.network, base), "predicate.masks")
     _check_blocks(masks, base, predicate.base.blocks)

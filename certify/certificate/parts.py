@@ -75,13 +75,22 @@ def _described(file: Target) -> dict[str, str]:
     return {"format": conversion.format, **said}
 
 
-def read_target_form(raw: TargetForm, place: str) -> Target:
+def read_target_form(raw: TargetForm, place: str, sha256: str | None = None, digest_place: str = "") -> Target:
     """Return the target in a form, read again from its bytes.
 
+    Args:
+        raw: the form.
+        place: of the form.
+        sha256: the digest that a subject says the bytes have; None where no subject does.
+        digest_place: of that digest.
+
     Raises:
-        InputError: the bytes are no such target, or a model became something else than what the form says.
+        InputError: the bytes are no such target, or have another digest, or a model became something else than what
+            the form says.
     """
     data = read_file_bytes(raw.bytes, f"{place}.bytes")
+    if sha256 is not None:
+        check_digest(data, sha256, digest_place)
     rule = raw.rule if isinstance(raw, TFLiteForm | ONNXForm) else None
     try:
         grid = InputGrid.parse(raw.input_grid) if isinstance(raw, ONNXForm) and raw.input_grid else None
@@ -118,15 +127,15 @@ def check_conversion(raw: TargetForm, file: Target, place: str) -> None:
             raise InputError(problem, f"{place}.{field}")
 
 
-def check_digest(raw: TargetForm, sha256: str, place: str, digest_place: str) -> None:
+def check_digest(data: bytes, sha256: str, place: str) -> None:
     """Rule: a subject's digest is that of the bytes that are carried.
 
     Raises:
         InputError: it is another one.
     """
-    found = digest(read_file_bytes(raw.bytes, f"{place}.bytes"))
+    found = digest(data)
     if found != sha256:
-        raise InputError(f"expected the digest of the target's bytes, {found}", digest_place)
+        raise InputError(f"expected the digest of the target's bytes, {found}", place)
 
 
 def write_mask(mask: Mask) -> dict[str, str]:

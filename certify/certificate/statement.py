@@ -73,7 +73,7 @@ def read(payload: bytes) -> Statement:
     """
     try:
         kind = _KINDS[check_predicate_type(payload)]
-        document, raw = strict_json.read(payload, kind.form, kind.choices, strict_json.EXACT_IN_DOUBLES)
+        document, raw = strict_json.read_checked(payload, kind.form, kind.choices, strict_json.EXACT_IN_DOUBLES)
         check_canonical(document, payload)
         del document
         rlimit = getattr(raw.predicate.proof, "rlimit", None)

@@ -16,14 +16,14 @@ import msgspec
 from certify.errors import InputError
 from certify.network import strict_json
 from certify.network.bounds import graph_reach
-from certify.network.limits import MAX_LAYERS, MAX_WEIGHTS
-from certify.network.model import INPUT, Box, Display, Linear, Network, Operator
+from certify.network.limits import MAX_LAYERS, MAX_TENSOR, MAX_WEIGHTS
+from certify.network.model import INPUT, Box, Display, Network, Operator
 from certify.network.operators import OPERATOR_NAMES, AnyForm, Product
-from certify.network.operators.form import MAX_ELEMENTS, Given, check_elements
+from certify.network.operators.form import MAX_ELEMENTS, Given, LinearForm, check_elements
 from certify.network.operators.operator import Shape
 from certify.network.rounding import ROUNDINGS, RULES
 from certify.network.step_form import STEP_NAMES, PrecisionBits, read_step
-from certify.network.tensors import DTYPES, MAX_DIMENSIONS, EncodedTensor, read_vector
+from certify.network.tensors import DTYPES, MAX_DIMENSIONS, EncodedTensor, Table, read_vector
 
 FORMAT = "certify.network/1"
 MAX_BYTES = 2**26
@@ -82,8 +82,9 @@ def read_network(data: bytes) -> Network:
 
 def _read_form(data: bytes) -> _Network:
     if len(data) >= strict_json.LONG:
-        strict_json.check_bytes(data)
-        strict_json.check_types(data, _Network, _CHOICES)
+        _, raw = strict_json.read(data, _Network, _CHOICES)
+        check_format(raw)
+        return raw
     document = strict_json.parse(data)
     check_format(document)
     return strict_json.convert(document, _Network, _CHOICES)
@@ -94,7 +95,8 @@ def _read_layers(forms: Sequence[AnyForm], first: Shape) -> tuple[Operator, ...]
     names = Names(forms)
     shapes: list[Shape] = []
     layers: list[Operator] = []
-    elements = weights = 0
+    check_weights(forms)
+    elements = 0
     for index, form in enumerate(forms):
         place = f"layers[{index}]"
         sources = names.resolve(form, index, place)
@@ -103,21 +105,38 @@ def _read_layers(forms: Sequence[AnyForm], first: Shape) -> tuple[Operator, ...]
         layers.append(layer)
         shapes.append(shape)
         elements += math.prod(shape)
-        weights += math.prod(layer.weights.shape) if isinstance(layer, Linear) else 0
-        check_totals(elements, weights, place)
+        check_elements_in_all(elements, place)
     return tuple(layers)
 
 
-def check_totals(elements: int, weights: int, place: str) -> None:
-    """Rule: all layers together have no more elements than `MAX_TOTAL_ELEMENTS` and weights than `MAX_WEIGHTS`.
+def check_weights(forms: Sequence[AnyForm]) -> None:
+    """Rule: all layers together have no more weights than `MAX_WEIGHTS`; as tensors say, before any is made.
+
+    Raises:
+        InputError: they have; the place is that of the first layer that is too much.
+    """
+    weights = 0
+    for index, form in enumerate(forms):
+        weights += _declared(form.weights) if isinstance(form, LinearForm) else 0
+        if weights > MAX_WEIGHTS:
+            problem = f"expected at most {MAX_WEIGHTS} weights in all layers, found {weights}"
+            raise InputError(problem, f"layers[{index}].weights")
+
+
+def _declared(table: Table) -> int:
+    """Return how many weights a table has; 0 for a tensor that is too large by itself, which its own reader says."""
+    count = sum(map(len, table)) if isinstance(table, list) else math.prod(table.shape)
+    return count if count <= MAX_TENSOR else 0
+
+
+def check_elements_in_all(elements: int, place: str) -> None:
+    """Rule: all layers together have no more elements than `MAX_TOTAL_ELEMENTS`.
 
     Raises:
         InputError: they have, with the layer at this place.
     """
     if elements > MAX_TOTAL_ELEMENTS:
         raise InputError(f"expected at most {MAX_TOTAL_ELEMENTS} elements in all layers, found {elements}", place)
-    if weights > MAX_WEIGHTS:
-        raise InputError(f"expected at most {MAX_WEIGHTS} weights in all layers, found {weights}", place)
 
 
 def read_layer(form: AnyForm, given: Given) -> tuple[Operator, Shape]:
@@ -181,11 +200,14 @@ def check_format(document: Any) -> None:
     Raises:
         InputError: it says another one, or none.
     """
-    if not isinstance(document, dict):
-        raise InputError(f'expected an object with "format": "{FORMAT}"')
-    if "format" not in document:
-        raise InputError(f'expected "{FORMAT}", found no such key', "format")
-    found = document["format"]
+    if isinstance(document, _Network):
+        found: Any = document.format
+    else:
+        if not isinstance(document, dict):
+            raise InputError(f'expected an object with "format": "{FORMAT}"')
+        if "format" not in document:
+            raise InputError(f'expected "{FORMAT}", found no such key', "format")
+        found = document["format"]
     if found != FORMAT:
         shown = repr(found[:60]) if isinstance(found, str) else "something other than a string"
         raise InputError(f'expected "{FORMAT}", found {shown}', "format")

@@ -88,6 +88,10 @@ def parse(data: bytes, integers: tuple[int, int] = INT64) -> Any:
         InputError: something in the document is refused; its place names the first offence.
     """
     check_bytes(data)
+    return _parse(data, integers)
+
+
+def _parse(data: bytes, integers: tuple[int, int]) -> Any:
     text = decode(data)
     hooks = _Hooks(*integers)
     decoder = json.JSONDecoder(
@@ -100,7 +104,7 @@ def parse(data: bytes, integers: tuple[int, int] = INT64) -> Any:
         document = decoder.decode(text)
     except json.JSONDecodeError as error:
         raise NotJsonError(f"expected JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
-    if hooks.refused or _SURROGATE_ESCAPE.search(text):
+    if hooks.refused or ("\\u" in text and _SURROGATE_ESCAPE.search(text)):
         _raise_first_refused(document)
     return document
 
@@ -114,10 +118,17 @@ def read(
         NotJsonError: the bytes are not a JSON document.
         InputError: something in it is refused, or does not fit; its place names the first offence.
     """
+    check_bytes(data)
+    return read_checked(data, kind, choices, integers)
+
+
+def read_checked(
+    data: bytes, kind: type[_T], choices: dict[str, str] | None = None, integers: tuple[int, int] = INT64
+) -> tuple[Any, _T]:
+    """Return the same of bytes that went through `check_bytes`."""
     if len(data) >= LONG:
-        check_bytes(data)
         check_types(data, kind, choices)
-    document = parse(data, integers)
+    document = _parse(data, integers)
     return document, convert(document, kind, choices)
 
 
@@ -206,6 +217,7 @@ def _check_text(text: str, place: str) -> None:
         raise InputError("expected text, found half of a surrogate pair", place)
 
 
+_SAID = 200
 _MSGSPEC_ERROR = re.compile(r"(?P<problem>.*?)(?: - at `(?:key` in `)?\$\.?(?P<place>.*)`)?", re.DOTALL)
 
 
@@ -228,8 +240,11 @@ def convert(document: Any, kind: type[_T], choices: dict[str, str] | None = None
 
 
 def _as_input_error(error: Exception, choices: dict[str, str] | None, document: Any) -> InputError:
-    match = _MSGSPEC_ERROR.fullmatch(str(error))
-    problem, place = (match["problem"], match["place"] or "") if match else (str(error), "")
+    said = str(error)
+    # What was found is in it, at any length; the place is at the end.
+    said = said if len(said) <= 2 * _SAID else f"{said[:_SAID]}…{said[-_SAID:]}"
+    match = _MSGSPEC_ERROR.fullmatch(said)
+    problem, place = (match["problem"], match["place"] or "") if match else (said, "")
     expected = (choices or {}).get(place.rpartition(".")[2])
     if expected and problem.startswith("Invalid"):
         found = problem.removeprefix("Invalid enum value").removeprefix("Invalid value").strip()

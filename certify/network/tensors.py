@@ -12,13 +12,13 @@ import numpy as np
 
 from certify.errors import InputError
 from certify.network.base64_text import decode_base64
-from certify.network.limits import MAX_WEIGHTS
+from certify.network.limits import MAX_TENSOR
 from certify.network.matrix import Int64Array
 
 Dtype: TypeAlias = Literal["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"]
 DTYPES: tuple[str, ...] = get_args(Dtype)
 MAX_ELEMENTS = 2**28
-"""Of an array in a file of arrays; of a tensor in JSON there is `MAX_WEIGHTS`."""
+"""Of an array in a file of arrays; of a tensor in JSON there is `MAX_TENSOR`."""
 MAX_DIMENSIONS = 8
 LISTED = 4096
 """How many integers the writer lists; more are written in base64."""
@@ -74,8 +74,8 @@ def read_table(tensor: Table, place: str) -> Int64Array:
 
 def _decode(tensor: EncodedTensor, place: str) -> Int64Array:
     elements = math.prod(tensor.shape)
-    if elements > MAX_WEIGHTS:
-        raise InputError(f"expected at most {MAX_WEIGHTS} elements, found {elements}", f"{place}.shape")
+    if elements > MAX_TENSOR:
+        raise InputError(f"expected at most {MAX_TENSOR} elements, found {elements}", f"{place}.shape")
     kind = np.dtype(tensor.dtype).newbyteorder("<")
     data = decode_base64(tensor.data, f"{place}.data")
     if len(data) != elements * kind.itemsize:

@@ -245,7 +245,7 @@ KINDS: Mapping[str, Callable[[int], bytes]] = {
     "versions": lambda size: _with({f"k{number:07}": "1" for number in range(size // 20)}, "predicate", "versions"),
     "a large integer": lambda size: _with("9" * (size * 3 // 4), "predicate", "proof", "sweep"),
     "depth in a statement": lambda size: _signed(
-        _written(program.statement()).replace(b'"sweep":', b'"sweep":' + b"[" * (size * 3 // 4))
+        _written(program.statement()).replace(b'"sweep":', b'"sweep":' + b"[" * (size * 3 // 4), 1)
     ),
     # Masks.
     "mask: rows without edges": lambda size: _masked(bytes(size * 9 // 16), size * 9 // 16),
@@ -262,7 +262,7 @@ KINDS: Mapping[str, Callable[[int], bytes]] = {
     "target: one key": lambda size: _about(b"{" + b'"format":"",' * (size // 24) + b'"format":""}'),
     "target: keys": lambda size: _about(_written(program.TINY | _keys(size * 9 // 16))),
     "target: depth": lambda size: _about(
-        _written(program.TINY).replace(b'"then":', b'"then":' + b"[" * (size * 9 // 16))
+        _written(program.TINY).replace(b'"then":', b'"then":' + b"[" * (size * 9 // 32))
     ),
     "target: listed weights": _target(_listed),
     "target: layers": _target(_layers),
