@@ -60,6 +60,10 @@ class WorkLostError(CertifyError):
     """Whoever was to do an item of work died or is gone: what it was to decide is not decided."""
 
 
+class TimeLimitError(CertifyError):
+    """The time that a user gave a run is over: what it was to decide is not decided."""
+
+
 class ReaderMissingError(CertifyError):
     """A model cannot be read because a package that is an extra is not installed.
 

@@ -20,6 +20,7 @@ from certify.base.draw import kept_digest
 from certify.base.prune import prune
 from certify.certificate import equivalence, exact_ticket, reading, statement
 from certify.certificate.exact_ticket import Subject
+from certify.certificate.limits import MAX_RLIMIT
 from certify.certificate.reading import Received
 from certify.certificate.signatures import SignatureCheck
 from certify.certificate.statement import AnySubject, Statement
@@ -28,7 +29,7 @@ from certify.errors import InvalidCertificateError
 from certify.monitor import Monitor
 from certify.network import strict_json
 from certify.network.model import Network
-from certify.proof.claim import EQUAL, Relation, Verdict
+from certify.proof.claim import EQUAL, Claim, Relation, Verdict
 from certify.proof.prover import Budget, Proof, prove
 from certify.work import ALONE, Crew
 
@@ -87,6 +88,7 @@ def audit_read(
     received: Received,
     budget: Budget | None = None,
     *,
+    max_rlimit: int = MAX_RLIMIT,
     crew: Crew = ALONE,
     monitor: Monitor | None = None,
 ) -> Audit:
@@ -95,6 +97,7 @@ def audit_read(
     Args:
         received: the certificate.
         budget: as for `audit`.
+        max_rlimit: what a certificate may ask for each question; one that asks for more is not proved again.
         crew: as for the prover.
         monitor: told of phases and progress.
 
@@ -106,6 +109,8 @@ def audit_read(
     with monitor.phase("base network"):
         left, right, relation = question(said.subject)
     spent = _budget(said)
+    if budget is None and spent.remainder_rlimit > max_rlimit:
+        return Audit(received.signature, said, _declined(left, relation, spent.remainder_rlimit, max_rlimit))
     proof = prove(left, right, budget or spent, relation=relation, crew=crew, monitor=monitor)
     if proof.verdict is Verdict.PROVED:
         _check_payload(said, build(said.subject, right, proof, spent, said.versions))
@@ -117,6 +122,11 @@ def question(subject: AnySubject) -> tuple[Network, Network, Relation]:
     if isinstance(subject, Subject):
         return subject.target, prune(subject.target, subject.base, subject.masks), EQUAL
     return (*subject.networks(), subject.relation)
+
+
+def _declined(left: Network, relation: Relation, asked: int, granted: int) -> Proof:
+    reason = f"the certificate asks for {asked} of z3's steps for each question, more than {granted} (see --rlimit)"
+    return Proof(Verdict.UNDECIDED, Claim.of(left, relation), reason=reason)
 
 
 def _budget(said: Statement) -> Budget:

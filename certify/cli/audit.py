@@ -11,14 +11,16 @@ from typing import Any
 import click
 
 from certify.certificate import envelope, reading
+from certify.certificate.limits import MAX_RLIMIT
 from certify.certificate.storage import read_capped
 from certify.certificate.trust import Trust
 from certify.cli.audit_ticket import ClaimedTicket, audit_ticket, ticket_options
 from certify.cli.crew import Workers, workers_options
+from certify.cli.limit import limited, time_limit_option
 from certify.cli.output import FILE, Output, failed, output_options
 from certify.cli.second_opinion import CrossCheck, cross_check_options, second_opinion
 from certify.cli.userkeys import default_trust, read_trust
-from certify.errors import CertifyError, InputError, printable
+from certify.errors import CertifyError, InputError, TimeLimitError, WorkLostError, printable
 from certify.report.result import Result, of_audit, resting_on
 
 
@@ -84,6 +86,7 @@ def _judging_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @ticket_options
 @workers_options
 @cross_check_options
+@time_limit_option
 @output_options
 def command(
     output: Output,
@@ -93,6 +96,7 @@ def command(
     workers: Workers,
     cross_check: str | None,
     proof_format: str | None,
+    time_limit: float | None,
 ) -> None:
     """Check each CERT: its signature, its base network from the seed, and the whole proof again.
 
@@ -103,10 +107,11 @@ def command(
     read from files, and whether base ⊙ mask is the target is proved.
     """
     asked = CrossCheck(cross_check, proof_format)
+    asked.check_limit(time_limit)
     if claimed.check():
         if certificates or judging != Judging(None, any_signer=False, any_claim=False, at=None):
             raise click.UsageError("expected certificates (with --trust and such) or --target, found both")
-        output.finish([audit_ticket(claimed, workers, asked, output)])
+        output.finish([audit_ticket(claimed, workers, asked, time_limit, output)])
     if not certificates:
         raise click.UsageError("expected CERT... or --target and --base, found neither")
     if judging.any_signer and judging.trust is not None:
@@ -116,10 +121,10 @@ def command(
         moment, trusted = judging.moment(), judging.trusted()
     except CertifyError as error:
         output.finish([failed("audit", error, "")])
-    job = _Job(trusted, moment, judging, workers, asked)
-    results = [_audit(path, job, output) for path in certificates]
+    job = _Job(trusted, moment, judging, workers, asked, claimed.rlimit or MAX_RLIMIT)
+    results = [_audit_within(time_limit, path, job, output) for path in certificates]
     for result in results:
-        if result.error is None and not result.trusted and not judging.any_signer:
+        if result.error is None and result.signature and not result.trusted and not judging.any_signer:
             click.echo(f"certify: {printable(result.certificate)}: {_why_not_trusted(result)}", err=True)
     output.finish(results)
 
@@ -133,6 +138,7 @@ class _Job:
     judging: Judging
     workers: Workers
     asked: CrossCheck
+    max_rlimit: int
 
 
 def _why_not_trusted(result: Result) -> str:
@@ -140,7 +146,15 @@ def _why_not_trusted(result: Result) -> str:
     return f"expected a signature by a key that you trust, {found} (--trust FILE says whom you trust)"
 
 
-def _audit(path: Path, job: _Job, output: Output) -> Result:
+def _audit_within(seconds: float | None, path: Path, job: _Job, output: Output) -> Result:
+    try:
+        return limited(seconds, _audit, (path, job, output))
+    except (TimeLimitError, WorkLostError) as error:
+        return failed("audit", error, str(path))
+
+
+def _audit(arguments: tuple[Path, _Job, Output]) -> Result:
+    path, job, output = arguments
     monitor = output.monitor()
     try:
         with monitor.phase("reading"):
@@ -150,7 +164,7 @@ def _audit(path: Path, job: _Job, output: Output) -> Result:
         from certify.issue import versions  # noqa: PLC0415
 
         with job.workers.crew() as crew:
-            found = audit_read(received, crew=crew, monitor=monitor)
+            found = audit_read(received, max_rlimit=job.max_rlimit, crew=crew, monitor=monitor)
         result = of_audit(
             found,
             str(path),

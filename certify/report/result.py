@@ -18,6 +18,7 @@ from certify.errors import (
     InvalidCertificateError,
     ReaderMissingError,
     TicketNotFoundError,
+    TimeLimitError,
     printable,
 )
 from certify.report import claims
@@ -221,6 +222,8 @@ def _kind(command: str, error: CertifyError) -> tuple[str, int]:
             return "reader", UNDECIDED if command == "audit" else FAILED
         case TicketNotFoundError():
             return "ticket", UNDECIDED
+        case TimeLimitError():
+            return "limit", UNDECIDED
         case _:
             return "internal", FAILED
 
