@@ -5,10 +5,17 @@ Only the command line turns them into exit codes; `certify.report.result` holds 
 
 from __future__ import annotations
 
+_MOST = 4000
+
 
 def printable(text: str) -> str:
     """Return the text in one line, with escapes for what a terminal or a log would take for something else."""
     return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+
+
+def _shorten(text: str) -> str:
+    """Return what of an error's text anybody reads, should it hold a whole file."""
+    return text if len(text) <= _MOST else f"{text[:_MOST]}…"
 
 
 class CertifyError(Exception):
@@ -24,8 +31,8 @@ class InputError(CertifyError):
     """
 
     def __init__(self, problem: str, place: str = "") -> None:
-        self.place = printable(place)
-        self.problem = printable(problem)
+        self.place = printable(_shorten(place))
+        self.problem = printable(_shorten(problem))
         super().__init__(f"{self.place}: {self.problem}" if place else self.problem)
 
     def __reduce__(self) -> tuple[type[InputError], tuple[str, str]]:
@@ -51,6 +58,10 @@ class DisagreementError(CertifyError):
 
 class WorkLostError(CertifyError):
     """Whoever was to do an item of work died or is gone: what it was to decide is not decided."""
+
+
+class TimeLimitError(CertifyError):
+    """The time that a user gave a run is over: what it was to decide is not decided."""
 
 
 class ReaderMissingError(CertifyError):

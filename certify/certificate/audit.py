@@ -18,17 +18,19 @@ from datetime import datetime
 
 from certify.base.draw import kept_digest
 from certify.base.prune import prune
-from certify.certificate import envelope, equivalence, exact_ticket, statement
+from certify.certificate import equivalence, exact_ticket, reading, statement
 from certify.certificate.exact_ticket import Subject
+from certify.certificate.limits import MAX_RLIMIT
+from certify.certificate.reading import Received
 from certify.certificate.revocation import NOBODY, Revoked
-from certify.certificate.signatures import SignatureCheck, check_signatures
+from certify.certificate.signatures import SignatureCheck
 from certify.certificate.statement import AnySubject, Statement
 from certify.certificate.trust import Trust
 from certify.errors import InvalidCertificateError
 from certify.monitor import Monitor
 from certify.network import strict_json
 from certify.network.model import Network
-from certify.proof.claim import EQUAL, Relation, Verdict
+from certify.proof.claim import EQUAL, Claim, Relation, Verdict
 from certify.proof.prover import Budget, Proof, prove
 from certify.work import ALONE, Crew
 
@@ -86,16 +88,41 @@ def audit(
     """
     monitor = monitor or Monitor()
     with monitor.phase("reading"):
-        enclosed = envelope.read(data)
-        signature = None if trust is None else check_signatures(enclosed, trust, at, revoked)
-        said = statement.read(enclosed.payload)
+        received = reading.read(data, trust, at, revoked)
+    return audit_read(received, budget, crew=crew, monitor=monitor)
+
+
+def audit_read(
+    received: Received,
+    budget: Budget | None = None,
+    *,
+    max_rlimit: int = MAX_RLIMIT,
+    crew: Crew = ALONE,
+    monitor: Monitor | None = None,
+) -> Audit:
+    """Return what an audit found of a certificate that has been read: steps 3 to 5.
+
+    Args:
+        received: the certificate.
+        budget: as for `audit`.
+        max_rlimit: what a certificate may ask for each question; one that asks for more is not proved again.
+        crew: as for the prover.
+        monitor: told of phases and progress.
+
+    Raises:
+        InvalidCertificateError: the certificate says what does not hold.
+        DisagreementError: the prover's ways to decide disagree.
+    """
+    monitor, said = monitor or Monitor(), received.statement
     with monitor.phase("base network"):
         left, right, relation = question(said.subject)
     spent = _budget(said)
+    if budget is None and spent.remainder_rlimit > max_rlimit:
+        return Audit(received.signature, said, _declined(left, relation, spent.remainder_rlimit, max_rlimit))
     proof = prove(left, right, budget or spent, relation=relation, crew=crew, monitor=monitor)
     if proof.verdict is Verdict.PROVED:
         _check_payload(said, build(said.subject, right, proof, spent, said.versions))
-    return Audit(signature, said, proof)
+    return Audit(received.signature, said, proof)
 
 
 def question(subject: AnySubject) -> tuple[Network, Network, Relation]:
@@ -103,6 +130,11 @@ def question(subject: AnySubject) -> tuple[Network, Network, Relation]:
     if isinstance(subject, Subject):
         return subject.target, prune(subject.target, subject.base, subject.masks), EQUAL
     return (*subject.networks(), subject.relation)
+
+
+def _declined(left: Network, relation: Relation, asked: int, granted: int) -> Proof:
+    reason = f"the certificate asks for {asked} of z3's steps for each question, more than {granted} (see --rlimit)"
+    return Proof(Verdict.UNDECIDED, Claim.of(left, relation), reason=reason)
 
 
 def _budget(said: Statement) -> Budget:

@@ -14,13 +14,18 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from certify.errors import InputError, InvalidCertificateError
+from certify.network.json_limits import check_limits
 from certify.network.strict_json import EXACT_IN_DOUBLES
 
 MAX_DIGITS = 1000
 _LOW, _HIGH = EXACT_IN_DOUBLES
+_FORM: dict[str, Any] = {"ensure_ascii": False, "sort_keys": True, "separators": (",", ":")}
+_PIECE = 2**20
+_ESCAPED = b'"\\' + bytes(range(32))
 _DECIMAL = re.compile(rf"-?[1-9][0-9]{{0,{MAX_DIGITS - 1}}}")
 
 
@@ -29,14 +34,67 @@ def canonical(document: Any) -> bytes:
 
     Raises:
         InputError: at the place of a float, an integer beyond ±(2^53 - 1), a lone surrogate, a key that is not a
-            string or a value of any other type; or nested too deeply.
+            string or a value of any other type; or of more depth or values than are read again.
     """
     try:
         _check(document, "")
-        text = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        data = _written(document)
     except RecursionError:
         raise InputError("expected a document nested less deeply") from None
-    return text.encode()
+    check_limits(data)
+    return data
+
+
+def is_canonical(document: Any, data: bytes) -> bool:
+    """Tell whether `data` is canonical; `document` is what the strict reader makes of it.
+
+    It is written again piece by piece, so that a text of many megabytes is never held once more.
+    """
+    position = 0
+    for piece in _pieces(document):
+        if not data.startswith(piece, position):
+            return False
+        position += len(piece)
+    return position == len(data)
+
+
+def _pieces(node: Any) -> Iterator[bytes]:
+    """Yield what `canonical` writes; texts that need no escapes in pieces, lists without such texts whole."""
+    if isinstance(node, dict):
+        yield b"{"
+        for index, key in enumerate(sorted(node)):
+            yield (b"," if index else b"") + _written(key) + b":"
+            yield from _pieces(node[key])
+        yield b"}"
+    elif isinstance(node, list) and any(isinstance(child, dict) or _is_long(child) for child in node):
+        yield b"["
+        for index, child in enumerate(node):
+            yield b"," if index else b""
+            yield from _pieces(child)
+        yield b"]"
+    elif _is_long(node) and node.isascii() and all(map(_is_plain, _cut(node))):
+        yield b'"'
+        yield from _cut(node)
+        yield b'"'
+    else:
+        yield _written(node)
+
+
+def _cut(text: str) -> Iterator[bytes]:
+    return (text[start : start + _PIECE].encode() for start in range(0, len(text), _PIECE))
+
+
+def _is_plain(piece: bytes) -> bool:
+    """Whether ASCII stands in JSON as it is."""
+    return len(piece.translate(None, _ESCAPED)) == len(piece)
+
+
+def _is_long(node: Any) -> bool:
+    return isinstance(node, str) and len(node) > _PIECE
+
+
+def _written(node: Any) -> bytes:
+    return json.dumps(node, **_FORM).encode()
 
 
 def integer(value: int) -> int | str:

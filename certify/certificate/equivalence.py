@@ -31,10 +31,10 @@ from certify.certificate.form import (
 )
 from certify.errors import InputError
 from certify.network.arrays.file import File
+from certify.network.base64_text import decode_base64
 from certify.network.compare import check_comparable
 from certify.network.model import Box, Network
 from certify.network.target import Target
-from certify.network.tensors import decode_base64
 from certify.proof.claim import Relation
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def _right(right: Right) -> dict[str, Any]:
         "seed": source.seed,
         "rounded": right.base.rounded,
     }
-    return {"format": PRUNED, "base": base, "masks": list(map(parts.write_mask, right.masks))}
+    return {"format": PRUNED, "base": base, "masks": parts.write_masks(right.masks)}
 
 
 def _file(file: File) -> dict[str, str]:
@@ -198,8 +198,9 @@ def read_subject(raw: EquivalenceStatementForm) -> Equivalence:
     if predicate.proof.maximum is not None:
         read_integer(predicate.proof.maximum, "predicate.proof.maximum")
     parts.check_name(name, "subject[0].name")
-    parts.check_digest(predicate.left, raw.subject[0].digest.sha256, "predicate.left", "subject[0].digest.sha256")
-    left = NamedFile(name, parts.read_target_form(predicate.left, "predicate.left"))
+    sha256 = raw.subject[0].digest.sha256
+    file = parts.read_target_form(predicate.left, "predicate.left", sha256, "subject[0].digest.sha256")
+    left = NamedFile(name, file)
     right = _read_right(predicate.right, left.network)
     relation = _read_relation(predicate.claim)
     box = _read_box(predicate.claim, left, right)

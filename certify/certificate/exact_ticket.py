@@ -17,6 +17,7 @@ from certify.base.layout import check_precisions, matrix_shapes
 from certify.base.mask import Mask
 from certify.certificate import parts
 from certify.certificate.form import CONSTRUCTION, EXACT_TICKET, BaseForm, TicketStatementForm
+from certify.certificate.limits import MAX_SEED, MAX_UNITS
 from certify.certificate.sizes import sizes
 from certify.errors import InputError
 from certify.network.model import Network
@@ -65,16 +66,29 @@ def build(subject: Subject, kept_sha256: str, proof: Proof, versions: Mapping[st
         proof: a proof whose verdict is `proved`.
         versions: of the program and what it rests on, by name.
     """
+    check_limits(subject)
     predicate = {
         "target": parts.write_target(subject.file),
         "base": _base(subject, kept_sha256),
-        "masks": [parts.write_mask(mask) for mask in subject.masks],
+        "masks": parts.write_masks(subject.masks),
         "claim": {"relation": "equal", **parts.write_box(proof.claim)},
         "proof": {**parts.write_proof(proof), "neurons": proof.composition.neurons},
         "sizes": asdict(sizes(subject.target, subject.masks)),
         "versions": dict(versions),
     }
     return parts.write_statement(subject.name, subject.sha256, EXACT_TICKET, predicate)
+
+
+def check_limits(subject: Subject) -> None:
+    """Check that a statement can hold a base network that is read again.
+
+    Raises:
+        InputError: its widths or its seed are beyond what is read.
+    """
+    if max(subject.base.widths, default=0) > MAX_UNITS:
+        raise InputError(f"expected at most {MAX_UNITS} units in a layer, found {max(subject.base.widths)}")
+    if len(subject.base.seed) > MAX_SEED:
+        raise InputError(f"expected a seed of at most {MAX_SEED} characters, found {len(subject.base.seed)}")
 
 
 def _base(subject: Subject, kept_sha256: str) -> dict[str, Any]:
@@ -101,9 +115,8 @@ def read_subject(raw: TicketStatementForm) -> Subject:
     parts.check_box_integers(predicate.claim)
     parts.check_proof_integers(predicate.proof)
     parts.check_name(name, "subject[0].name")
-    place = "predicate.target"
-    parts.check_digest(predicate.target, raw.subject[0].digest.sha256, place, "subject[0].digest.sha256")
-    file = parts.read_target_form(predicate.target, place)
+    sha256 = raw.subject[0].digest.sha256
+    file = parts.read_target_form(predicate.target, "predicate.target", sha256, "subject[0].digest.sha256")
     base = _read_base(predicate.base, file.network)
     masks = parts.read_masks(predicate.masks, matrix_shapes(file.network, base), "predicate.masks")
     _check_blocks(masks, base, predicate.base.blocks)

@@ -1,7 +1,7 @@
 """The form of the two statements, field by field: what msgspec holds a payload's JSON against.
 
-Every struct is closed: an unknown key, or a known one in another case, is refused. docs/formats.md says what the
-fields mean; whether they hold is found out by building the statement again.
+Every struct is closed: an unknown key is refused, and so is a known one in another case. docs/formats.md says what
+the fields mean; whether they hold is found out by building the statement again.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 
 from certify.base.law import GENERATOR, MAX_PRECISION_BITS, QUANTIZATIONS, Quantization
+from certify.certificate.limits import MAX_ENTRIES, MAX_FILES, MAX_MASKS, MAX_SEED, MAX_TEXT, MAX_UNITS
+from certify.network.limits import MAX_LAYERS
 from certify.network.reader import FORMAT
 from certify.network.rounding import RULES, Rule
 from certify.network.target import ONNX, TFLITE
@@ -39,12 +41,15 @@ EQUIVALENCE_CHOICES = CHOICES | {
 }
 
 _Bits = Annotated[int, msgspec.Meta(ge=0, le=MAX_PRECISION_BITS)]
-_Units = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+_Units = Annotated[int, msgspec.Meta(ge=1, le=MAX_UNITS)]
 # \Z, since $ would let a line break at the end pass.
 _Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 _Name = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z_-]{1,64}\Z")]
 _Version = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z.+!-]{1,64}\Z")]
 _Natural = Annotated[int, msgspec.Meta(ge=0)]
+_Seed = Annotated[str, msgspec.Meta(max_length=MAX_SEED)]
+_Text = Annotated[str, msgspec.Meta(max_length=MAX_TEXT)]
+_Table = msgspec.Meta(max_length=MAX_ENTRIES)
 _Integer: TypeAlias = int | str
 _Strategy: TypeAlias = Literal["decomposition", "sweep", "merging", "congruence"]
 
@@ -58,7 +63,7 @@ class DigestForm(_Closed, frozen=True):
 
 
 class SubjectForm(_Closed, frozen=True):
-    name: str
+    name: _Text
     digest: DigestForm
 
 
@@ -74,10 +79,10 @@ class TFLiteForm(_Closed, frozen=True, tag_field="format", tag=TFLITE):
     bytes: str
     rule: Rule
     network_sha256: _Sha256
-    starts_after: str
-    input_tensor: str
-    ends_before: str
-    output_tensor: str
+    starts_after: _Text
+    input_tensor: _Text
+    ends_before: _Text
+    output_tensor: _Text
 
 
 class ONNXForm(_Closed, frozen=True, tag_field="format", tag=ONNX):
@@ -86,11 +91,11 @@ class ONNXForm(_Closed, frozen=True, tag_field="format", tag=ONNX):
     bytes: str
     rule: Rule
     network_sha256: _Sha256
-    starts_after: str
-    input_tensor: str
-    ends_before: str
-    output_tensor: str
-    input_grid: str
+    starts_after: _Text
+    input_tensor: _Text
+    ends_before: _Text
+    output_tensor: _Text
+    input_grid: _Text
 
 
 TargetForm: TypeAlias = NetworkForm | TFLiteForm | ONNXForm
@@ -103,11 +108,11 @@ class PrecisionForm(_Closed, frozen=True):
 
 class BaseForm(_Closed, frozen=True):
     generator: Literal["certify/base-network/1"]
-    seed: str
+    seed: _Seed
     construction: Literal["theorem-1"]
     blocks: Literal["grown", "shared"] | _Units
-    widths: list[_Units]
-    precisions: list[PrecisionForm]
+    widths: Annotated[list[_Units], msgspec.Meta(max_length=MAX_LAYERS)]
+    precisions: Annotated[list[PrecisionForm], msgspec.Meta(max_length=MAX_LAYERS)]
     quantization: Quantization
     kept_sha256: _Sha256
 
@@ -148,7 +153,7 @@ class ProofForm(_Closed, frozen=True):
 
     result: Literal["proved"]
     strategy: _Strategy
-    obligations: dict[_Name, CountForm]
+    obligations: Annotated[dict[_Name, CountForm], _Table]
     sweep: SweepForm | None
 
 
@@ -174,43 +179,43 @@ class TicketForm(_Closed, frozen=True):
 
     target: TargetForm
     base: BaseForm
-    masks: list[MaskForm]
+    masks: Annotated[list[MaskForm], msgspec.Meta(max_length=MAX_MASKS)]
     claim: ClaimForm
     proof: TicketProofForm
     sizes: SizesForm
-    versions: dict[_Name, _Version]
+    versions: Annotated[dict[_Name, _Version], _Table]
 
 
 class NamedNetworkForm(NetworkForm, frozen=True, tag_field="format", tag=FORMAT):
     """A file that is a network, and its name: the left one's is the subject's."""
 
-    name: str
+    name: _Text
 
 
 class NamedTFLiteForm(TFLiteForm, frozen=True, tag_field="format", tag=TFLITE):
     """A file that is converted to a network, and its name."""
 
-    name: str
+    name: _Text
 
 
 class NamedONNXForm(ONNXForm, frozen=True, tag_field="format", tag=ONNX):
     """A file in ONNX, converted so too, and its name."""
 
-    name: str
+    name: _Text
 
 
 class FileForm(_Closed, frozen=True):
     """A file of a base network, which its reader tells by its bytes."""
 
-    name: str
+    name: _Text
     bytes: str
 
 
 class ClaimedBaseForm(_Closed, frozen=True):
-    files: Annotated[list[FileForm], msgspec.Meta(min_length=1)]
+    files: Annotated[list[FileForm], msgspec.Meta(min_length=1, max_length=MAX_FILES)]
     layout: FileForm | None
     round_to: _Natural | None
-    seed: str | None
+    seed: _Seed | None
     rounded: _Natural
 
 
@@ -218,7 +223,7 @@ class PrunedForm(_Closed, frozen=True, tag_field="format", tag=PRUNED):
     """A base network that somebody has, and what pruning keeps of it."""
 
     base: ClaimedBaseForm
-    masks: list[MaskForm]
+    masks: Annotated[list[MaskForm], msgspec.Meta(max_length=MAX_MASKS)]
 
 
 class EquivalenceForm(_Closed, frozen=True):
@@ -228,7 +233,7 @@ class EquivalenceForm(_Closed, frozen=True):
     right: NamedNetworkForm | NamedTFLiteForm | NamedONNXForm | PrunedForm
     claim: RelationForm
     proof: EquivalenceProofForm
-    versions: dict[_Name, _Version]
+    versions: Annotated[dict[_Name, _Version], _Table]
 
 
 _RENAMED = {"type_": "_type", "predicate_type": "predicateType"}

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from certify.certificate import private_keys
 from certify.errors import InputError
-from certify.network.tensors import decode_base64
+from certify.network.base64_text import decode_base64
 
 KEY_TYPE = "ssh-ed25519"
 _BLOB_START = b"\x00\x00\x00\x0bssh-ed25519\x00\x00\x00\x20"

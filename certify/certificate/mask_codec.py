@@ -83,6 +83,11 @@ def decode(data: bytes, shape: tuple[int, int], place: str) -> Mask:
     return Mask((rows, columns), start, kept)
 
 
+def count_numbers(data: bytes) -> int:
+    """Return how many numbers end in a mask's bytes."""
+    return int(np.count_nonzero(np.frombuffer(data, dtype=np.uint8) < _MORE))
+
+
 def _decode_numbers(data: NDArray[np.uint8], place: str) -> Int64Array:
     """int64[numbers], each from 0 to 2^63 - 1."""
     ends = np.flatnonzero(data < _MORE)

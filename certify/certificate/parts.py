@@ -11,17 +11,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from certify.base.mask import Mask
 from certify.certificate import mask_codec
 from certify.certificate.canonical import canonical, integer, read_integer
 from certify.certificate.form import STATEMENT_TYPE, BoxForm, MaskForm, ONNXForm, ProofForm, TargetForm, TFLiteForm
+from certify.certificate.limits import MAX_MASK_NUMBERS, MAX_TARGET_BYTES
 from certify.errors import InputError
+from certify.network.base64_text import decode_base64
 from certify.network.onnx.convert import InputGrid
 from certify.network.reader import FORMAT
 from certify.network.target import ONNX, Target, read_target
-from certify.network.tensors import decode_base64
 
 if TYPE_CHECKING:
     # `certify show` reads a statement without loading the prover.
@@ -42,7 +41,7 @@ def write_statement(name: str, sha256: str, predicate_type: str, predicate: Mapp
 
 
 def check_name(name: str, place: str = "") -> None:
-    """Check that a file's name is a plain one, which no folder or trick of a path is part of.
+    """Rule: a file's name is a plain one, which no folder or trick of a path is part of.
 
     Raises:
         InputError: it is not.
@@ -64,45 +63,79 @@ def digest(data: bytes) -> str:
 
 def write_target(file: Target) -> dict[str, str]:
     """Return a target file's exact bytes, and of a model how it was converted."""
-    data, conversion = encode(file.data), file.conversion
+    return {"bytes": encode(file.data), **_described(file)}
+
+
+def _described(file: Target) -> dict[str, str]:
+    conversion = file.conversion
     if conversion is None:
-        return {"format": FORMAT, "bytes": data}
+        return {"format": FORMAT}
     form = ONNXForm if conversion.format == ONNX else TFLiteForm
     said = {name: getattr(conversion, name) for name in form.__struct_fields__ if name != "bytes"}
-    return {"format": conversion.format, "bytes": data, **said}
+    return {"format": conversion.format, **said}
 
 
-def read_target_form(raw: TargetForm, place: str) -> Target:
+def read_target_form(raw: TargetForm, place: str, sha256: str | None = None, digest_place: str = "") -> Target:
     """Return the target in a form, read again from its bytes.
 
+    Args:
+        raw: the form.
+        place: of the form.
+        sha256: the digest that a subject says the bytes have; None where no subject does.
+        digest_place: of that digest.
+
     Raises:
-        InputError: the bytes are no such target, or a model became something else than what the form says.
+        InputError: the bytes are no such target, or have another digest, or a model became something else than what
+            the form says.
     """
-    data = decode_base64(raw.bytes, f"{place}.bytes")
+    data = read_file_bytes(raw.bytes, f"{place}.bytes")
+    if sha256 is not None:
+        check_digest(data, sha256, digest_place)
     rule = raw.rule if isinstance(raw, TFLiteForm | ONNXForm) else None
     try:
         grid = InputGrid.parse(raw.input_grid) if isinstance(raw, ONNXForm) and raw.input_grid else None
         file = read_target(data, rule, grid)
     except InputError as error:
         raise InputError(str(error), f"{place}.bytes") from None
-    expected = write_target(file)
-    for field, found in msgspec.to_builtins(raw).items():
-        if field != "name" and expected.get(field) != found:
-            wanted = expected.get(field, "no such key")[:80]
-            problem = f"expected {wanted!r}, as read from the bytes, found {found[:80]!r}"
-            raise InputError(problem, f"{place}.{field}")
+    check_conversion(raw, file, place)
     return file
 
 
-def check_digest(raw: TargetForm, sha256: str, place: str, digest_place: str) -> None:
-    """Check that a digest is that of a target's bytes.
+def read_file_bytes(text: str, place: str) -> bytes:
+    """Rule: a file in a statement is canonical base64 of no more bytes than are read of a file; return them.
+
+    Raises:
+        InputError: it is not.
+    """
+    if len(text) > (MAX_TARGET_BYTES + 2) // 3 * 4:
+        raise InputError(f"expected a file of at most {MAX_TARGET_BYTES} bytes, found more", place)
+    return decode_base64(text, place)
+
+
+def check_conversion(raw: TargetForm, file: Target, place: str) -> None:
+    """Rule: what is said of how a file became a network is what came of reading it.
+
+    Raises:
+        InputError: it is not; the place is that of the first that differs.
+    """
+    said = {name: getattr(raw, name) for name in raw.__struct_fields__ if name not in {"name", "bytes"}}
+    expected = _described(file)
+    for field, found in {"format": raw.__struct_config__.tag, **said}.items():
+        if expected.get(field) != found:
+            wanted = expected.get(field, "no such key")[:80]
+            problem = f"expected {wanted!r}, as read from the bytes, found {str(found)[:80]!r}"
+            raise InputError(problem, f"{place}.{field}")
+
+
+def check_digest(data: bytes, sha256: str, place: str) -> None:
+    """Rule: a subject's digest is that of the bytes that are carried.
 
     Raises:
         InputError: it is another one.
     """
-    found = digest(decode_base64(raw.bytes, f"{place}.bytes"))
+    found = digest(data)
     if found != sha256:
-        raise InputError(f"expected the digest of the target's bytes, {found}", digest_place)
+        raise InputError(f"expected the digest of the target's bytes, {found}", place)
 
 
 def write_mask(mask: Mask) -> dict[str, str]:
@@ -115,21 +148,53 @@ def read_masks(raw: Sequence[MaskForm], shapes: Sequence[tuple[int, int]], place
     """Return the masks in their forms, one for each matrix of these shapes.
 
     Raises:
-        InputError: as many as there are matrices are not there, or one is none of its shape.
+        InputError: as many as there are matrices are not there, or one is none of its shape, or all are too long.
     """
-    if len(raw) != len(shapes):
-        raise InputError(f"expected {len(shapes)} masks, found {len(raw)}", place)
+    check_mask_count(len(raw), len(shapes), place)
+    coded = [_read_mask_bytes(mask, f"{place}[{index}]") for index, mask in enumerate(raw)]
+    check_mask_numbers(sum(map(mask_codec.count_numbers, coded)), place)
     return tuple(
-        _read_mask(mask, shape, f"{place}[{index}]")
-        for index, (mask, shape) in enumerate(zip(raw, shapes, strict=True))
+        mask_codec.decode(data, shape, f"{place}[{index}].data")
+        for index, (data, shape) in enumerate(zip(coded, shapes, strict=True))
     )
 
 
-def _read_mask(raw: MaskForm, shape: tuple[int, int], place: str) -> Mask:
+def check_mask_count(found: int, matrices: int, place: str) -> None:
+    """Rule: there is one mask for each matrix.
+
+    Raises:
+        InputError: there are more or fewer.
+    """
+    if found != matrices:
+        raise InputError(f"expected {matrices} masks, found {found}", place)
+
+
+def check_mask_numbers(found: int, place: str = "masks") -> None:
+    """Rule: all masks together have no more rows and kept weights than `MAX_MASK_NUMBERS`.
+
+    Raises:
+        InputError: they have.
+    """
+    if found > MAX_MASK_NUMBERS:
+        raise InputError(f"expected masks of at most {MAX_MASK_NUMBERS} rows and kept weights, found {found}", place)
+
+
+def _read_mask_bytes(raw: MaskForm, place: str) -> bytes:
+    """Rule: a mask's digest is that of its bytes."""
     data = decode_base64(raw.data, f"{place}.data")
     if (found := digest(data)) != raw.sha256:
         raise InputError(f"expected the digest of the mask's bytes, {found}", f"{place}.sha256")
-    return mask_codec.decode(data, shape, f"{place}.data")
+    return data
+
+
+def write_masks(masks: Sequence[Mask]) -> list[dict[str, str]]:
+    """Return masks in their one form.
+
+    Raises:
+        InputError: they are more than are read again.
+    """
+    check_mask_numbers(sum(mask.shape[0] + mask.kept for mask in masks))
+    return [write_mask(mask) for mask in masks]
 
 
 def write_box(claim: Claim) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from certify.errors import InputError
-from certify.network.tensors import decode_base64
+from certify.network.base64_text import decode_base64
 
 ROUNDS = 600_000
 _EXPECTED = "expected an Ed25519 private key, PKCS#8 in PEM or OpenSSH's"

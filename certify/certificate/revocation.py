@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from certify.certificate.keys import KEY_TYPE, PublicKey, read_openssh_base64
 from certify.errors import InputError
-from certify.network.tensors import decode_base64
+from certify.network.base64_text import decode_base64
 
 MAX_BYTES = 2**20
 _BINARY = b"SSHKRL"

@@ -23,8 +23,9 @@ from securesystemslib.signer import CryptoSigner, SSlibKey  # type: ignore[attr-
 from securesystemslib.signer import Signature as SSlibSignature  # type: ignore[attr-defined]
 
 from certify.certificate.canonical import canonical
-from certify.certificate.envelope import MAX_SIGNATURES, PAYLOAD_TYPE, Envelope, Signature
+from certify.certificate.envelope import PAYLOAD_TYPE, Envelope, Signature
 from certify.certificate.keys import PublicKey, SigningKey
+from certify.certificate.limits import MAX_SIGNATURES
 from certify.certificate.revocation import NOBODY, Revoked
 from certify.certificate.trust import Trust, TrustedKey
 from certify.errors import InputError, InvalidCertificateError

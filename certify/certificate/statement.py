@@ -8,12 +8,15 @@ and worthless to an auditor, who builds the statement again and compares bytes.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
+import msgspec
+
 from certify.certificate import equivalence, exact_ticket
-from certify.certificate.canonical import canonical
+from certify.certificate.canonical import is_canonical
 from certify.certificate.equivalence import Equivalence
 from certify.certificate.exact_ticket import Subject
 from certify.certificate.form import (
@@ -69,25 +72,46 @@ def read(payload: bytes) -> Statement:
         InvalidCertificateError: with the place of the first offence.
     """
     try:
-        document = strict_json.parse(payload, strict_json.EXACT_IN_DOUBLES)
-        kind = _find_kind(document)
-        raw = strict_json.convert(document, kind.form, kind.choices)
-        _check_canonical(document, payload)
+        kind = _KINDS[check_predicate_type(payload)]
+        document, raw = strict_json.read_checked(payload, kind.form, kind.choices, strict_json.EXACT_IN_DOUBLES)
+        check_canonical(document, payload)
+        del document
         rlimit = getattr(raw.predicate.proof, "rlimit", None)
         return Statement(payload, kind.read_subject(raw), raw.predicate.versions, rlimit)
     except InputError as error:
         raise InvalidCertificateError(error.problem, f"payload.{error.place}".rstrip(".")) from None
 
 
-def _find_kind(document: Any) -> _Kind:
-    found = document.get("predicateType") if isinstance(document, dict) else None
-    if not isinstance(found, str) or found not in _KINDS:
-        raise InputError(f"expected {' or '.join(_KINDS)}, found {str(found)[:80]!r}", "predicateType")
-    return _KINDS[found]
+class _Typed(msgspec.Struct):
+    predicateType: Any = None  # noqa: N815 - in-toto's name for it
 
 
-def _check_canonical(document: Any, payload: bytes) -> None:
-    if canonical(document) != payload:
+def check_predicate_type(payload: bytes) -> str:
+    """Rule: a statement's type is one of those that are read here, major version included; return it.
+
+    Nothing else is looked at. Where there is no JSON, a key twice or another case, the strict reader says so.
+
+    Raises:
+        InputError: it is another, or there is none.
+    """
+    strict_json.check_bytes(payload)
+    found: Any = None
+    with contextlib.suppress(msgspec.DecodeError):
+        found = msgspec.json.decode(payload, type=_Typed).predicateType
+    if isinstance(found, str) and found in _KINDS:
+        return found
+    if len(payload) < strict_json.LONG:
+        strict_json.check_case(strict_json.parse(payload, strict_json.EXACT_IN_DOUBLES), TicketStatementForm)
+    raise InputError(f"expected {' or '.join(_KINDS)}, found {str(found)[:80]!r}", "predicateType")
+
+
+def check_canonical(document: Any, payload: bytes) -> None:
+    """Rule: a payload is canonical JSON, and so the only one with its content.
+
+    Raises:
+        InputError: it is not.
+    """
+    if not is_canonical(document, payload):
         raise InputError("expected canonical JSON: sorted keys, no white space, UTF-8")
 
 

@@ -46,8 +46,9 @@ def read_capped(path: Path, limit: int, what: str) -> bytes:
         InputError: nothing there, a directory, not readable, or above the limit.
     """
     with _opened(path, what) as file:
-        _check_size(os.fstat(file.fileno()), limit, what)
-        return _read(file, limit, what)
+        status = os.fstat(file.fileno())
+        _check_size(status, limit, what)
+        return _read(file, max(_CHUNK, status.st_size + 1), limit, what)
 
 
 def read_private(path: Path, limit: int, what: str, is_secret: Callable[[bytes], bool]) -> bytes:
@@ -67,7 +68,7 @@ def read_private(path: Path, limit: int, what: str, is_secret: Callable[[bytes],
     with _opened(path, what) as file:
         status = os.fstat(file.fileno())
         _check_size(status, limit, what)
-        data = _read(file, limit, what)
+        data = _read(file, _CHUNK, limit, what)
     if os.name == "posix" and is_secret(data):
         _check_private(status, path, what)
     return data
@@ -102,10 +103,11 @@ def _check_size(status: os.stat_result, limit: int, what: str) -> None:
         raise InputError(f"expected {what} of at most {limit} bytes, found {status.st_size}")
 
 
-def _read(file: BinaryIO, limit: int, what: str) -> bytes:
+def _read(file: BinaryIO, size: int, limit: int, what: str) -> bytes:
+    """Read so many bytes at a time: a file that has as many as it says is never held twice."""
     chunks: list[bytes] = []
     total = 0
-    while chunk := file.read(min(_CHUNK, limit + 1 - total)):
+    while chunk := file.read(min(size, limit + 1 - total)):
         chunks.append(chunk)
         total += len(chunk)
     if total > limit:

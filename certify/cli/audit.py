@@ -10,17 +10,18 @@ from typing import Any
 
 import click
 
-from certify.certificate import envelope
-from certify.certificate.envelope import MAX_SIGNATURES
+from certify.certificate import envelope, reading
+from certify.certificate.limits import MAX_RLIMIT, MAX_SIGNATURES
 from certify.certificate.revocation import NOBODY, Revoked
 from certify.certificate.storage import read_capped
 from certify.certificate.trust import Trust
 from certify.cli.audit_ticket import ClaimedTicket, audit_ticket, ticket_options
 from certify.cli.crew import Workers, workers_options
+from certify.cli.limit import limited, time_limit_option
 from certify.cli.output import FILE, Output, failed, output_options
 from certify.cli.second_opinion import CrossCheck, cross_check_options, second_opinion
 from certify.cli.userkeys import default_trust, own_revoked, read_revoked, read_trust
-from certify.errors import CertifyError, InputError, printable
+from certify.errors import CertifyError, InputError, TimeLimitError, WorkLostError, printable
 from certify.report.result import Result, of_audit, resting_on
 
 
@@ -134,6 +135,7 @@ def _judging_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @ticket_options
 @workers_options
 @cross_check_options
+@time_limit_option
 @output_options
 def command(
     output: Output,
@@ -143,6 +145,7 @@ def command(
     workers: Workers,
     cross_check: str | None,
     proof_format: str | None,
+    time_limit: float | None,
 ) -> None:
     """Check each CERT: its signature, its base network from the seed, and the whole proof again.
 
@@ -153,10 +156,11 @@ def command(
     read from files, and whether base ⊙ mask is the target is proved.
     """
     asked = CrossCheck(cross_check, proof_format)
+    asked.check_limit(time_limit)
     if claimed.check():
         if certificates or judging != Judging(None, None, None, any_signer=False, any_claim=False, at=None):
             raise click.UsageError("expected certificates (with --trust and such) or --target, found both")
-        output.finish([audit_ticket(claimed, workers, asked, output)])
+        output.finish([audit_ticket(claimed, workers, asked, time_limit, output)])
     if not certificates:
         raise click.UsageError("expected CERT... or --target and --base, found neither")
     judging.check()
@@ -165,10 +169,10 @@ def command(
         moment, trusted, revoked = judging.moment(), judging.trusted(), judging.revoked_keys()
     except CertifyError as error:
         output.finish([failed("audit", error, "")])
-    job = _Job(trusted, revoked, moment, judging, workers, asked)
-    results = [_audit(path, job, output) for path in certificates]
+    job = _Job(trusted, revoked, moment, judging, workers, asked, claimed.rlimit or MAX_RLIMIT)
+    results = [_audit_within(time_limit, path, job, output) for path in certificates]
     for result in results:
-        if result.error is None and not result.trusted and not judging.any_signer:
+        if result.error is None and result.signature and not result.trusted and not judging.any_signer:
             click.echo(f"certify: {printable(result.certificate)}: {_why_not_trusted(result)}", err=True)
     output.finish(results)
 
@@ -183,6 +187,7 @@ class _Job:
     judging: Judging
     workers: Workers
     asked: CrossCheck
+    max_rlimit: int
 
 
 def _why_not_trusted(result: Result) -> str:
@@ -195,17 +200,26 @@ def _why_not_trusted(result: Result) -> str:
     return f"expected a signature by a key that you trust, {found} (--trust FILE says whom you trust)"
 
 
-def _audit(path: Path, job: _Job, output: Output) -> Result:
+def _audit_within(seconds: float | None, path: Path, job: _Job, output: Output) -> Result:
+    try:
+        return limited(seconds, _audit, (path, job, output))
+    except (TimeLimitError, WorkLostError) as error:
+        return failed("audit", error, str(path))
+
+
+def _audit(arguments: tuple[Path, _Job, Output]) -> Result:
+    path, job, output = arguments
     monitor = output.monitor()
     try:
-        data = read_capped(path, envelope.MAX_BYTES, "a certificate")
-        envelope.read(data)
+        with monitor.phase("reading"):
+            data = read_capped(path, envelope.MAX_BYTES, "a certificate")
+            received = reading.read(data, job.trust, job.moment, job.revoked)
         # What computes is loaded only now: a bad file is answered at once.
-        from certify.certificate.audit import audit  # noqa: PLC0415
+        from certify.certificate.audit import audit_read  # noqa: PLC0415
         from certify.issue import versions  # noqa: PLC0415
 
         with job.workers.crew() as crew:
-            found = audit(data, job.trust, job.moment, revoked=job.revoked, crew=crew, monitor=monitor)
+            found = audit_read(received, max_rlimit=job.max_rlimit, crew=crew, monitor=monitor)
         result = of_audit(
             found,
             str(path),

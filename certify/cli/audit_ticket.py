@@ -10,19 +10,21 @@ from typing import Any, TypeVar, cast
 import click
 
 from certify.certificate.storage import read_capped
-from certify.cli.budget import budget_of, rlimit_option
+from certify.cli.budget import rlimit_option
 from certify.cli.claimed import BaseOptions, base_options, read_given, read_given_masks
 from certify.cli.crew import Workers
+from certify.cli.deciding import Question, decided
+from certify.cli.limit import limited
 from certify.cli.output import FILE, Output, failed
 from certify.cli.passphrase import passphrase_option
 from certify.cli.reading import Reading, reading_options
-from certify.cli.second_opinion import CrossCheck, second_opinion
+from certify.cli.second_opinion import CrossCheck
 from certify.cli.signing import Signing, check_signs, prepare, write_certificate
 from certify.cli.targets import stem
 from certify.errors import CertifyError
 from certify.network.reader import MAX_BYTES
 from certify.report.exit_codes import HOLDS
-from certify.report.result import Result, of_proof, resting_on
+from certify.report.result import Result
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -59,7 +61,10 @@ class ClaimedTicket:
         Raises:
             UsageError: half of one is.
         """
-        if self == ClaimedTicket(None, BaseOptions(None, None, None), None, None, Reading(), None, None, None, None):
+        # Of a certificate --rlimit is the most that it may ask for.
+        rlimit = self.rlimit
+        nothing = ClaimedTicket(None, BaseOptions(None, None, None), None, None, Reading(), None, None, None, rlimit)
+        if self == nothing:
             return False
         if self.target is None or self.given.base is None:
             raise click.UsageError("expected --target and --base for a ticket that somebody claims, found less")
@@ -119,7 +124,9 @@ def ticket_options(function: _Function) -> _Function:
     return cast("_Function", decorated)
 
 
-def audit_ticket(claimed: ClaimedTicket, workers: Workers, asked: CrossCheck, output: Output) -> Result:
+def audit_ticket(
+    claimed: ClaimedTicket, workers: Workers, asked: CrossCheck, time_limit: float | None, output: Output
+) -> Result:
     """Return what an audit of a claimed ticket found, after writing the certificate if there is to be one."""
     monitor, target = output.monitor(), claimed.target
     assert target is not None
@@ -133,19 +140,17 @@ def audit_ticket(claimed: ClaimedTicket, workers: Workers, asked: CrossCheck, ou
             masks = read_given_masks(source, base, claimed.mask, claimed.given.base)
         # What computes is loaded only now: a bad file is answered at once.
         from certify.certificate.equivalence import PrunedBase, check_names  # noqa: PLC0415
-        from certify.issue import decide, of_pruned, versions  # noqa: PLC0415
+        from certify.issue import of_pruned  # noqa: PLC0415
 
         subject = of_pruned(target.name, file, PrunedBase.of(source, base, masks))
         if signing is not None:
             check_names(subject)
-        with workers.crew() as crew:
-            issued = decide(subject, budget=budget_of(claimed.rlimit), crew=crew, monitor=monitor)
-        result = of_proof(issued.subject, issued.proof, monitor.timings, versions(), command="audit")
-        result = resting_on(result, workers.scheduler)
         named = claimed.out or Path(f"{stem(target)}.audit.json")
-        result = second_opinion(asked, result, issued.subject, issued.proof, named, workers, monitor)
+        question = Question("audit", subject, claimed.rlimit, workers, asked, named, output)
+        result, payload = limited(time_limit, decided, question)
+        result = replace(result, timings={**monitor.timings, **result.timings})
         if signing is not None and result.exit_code == HOLDS:
-            write_certificate(signing, issued.payload, output)
+            write_certificate(signing, payload, output)
             result = replace(result, certificate=str(signing.out))
     except CertifyError as error:
         result = replace(failed("audit", error, str(target), monitor.timings), certificate="")

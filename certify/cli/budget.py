@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 rlimit_option = click.option(
     "--rlimit",
     type=click.IntRange(1, 2**32 - 1),
-    help="z3's steps for each question that goes down to the networks' inputs.",
+    help="z3's steps for each question that goes down to the inputs; of a certificate the most that it may ask for.",
 )
 
 

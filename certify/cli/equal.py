@@ -13,12 +13,14 @@ from certify.certificate.canonical import MAX_DIGITS
 from certify.certificate.equivalence import Equivalence, NamedFile, check_names
 from certify.certificate.storage import read_capped
 from certify.cli.blame import about
-from certify.cli.budget import budget_of, rlimit_option
+from certify.cli.budget import rlimit_option
 from certify.cli.crew import Workers, workers_options
+from certify.cli.deciding import Question, decided
+from certify.cli.limit import limited, time_limit_option
 from certify.cli.output import FILE, Output, failed, output_options
 from certify.cli.passphrase import passphrase_option
 from certify.cli.reading import Reading, reading_options
-from certify.cli.second_opinion import CrossCheck, cross_check_options, second_opinion
+from certify.cli.second_opinion import CrossCheck, cross_check_options
 from certify.cli.signing import check_signs, prepare, write_certificate
 from certify.cli.targets import stem
 from certify.errors import CertifyError, InputError
@@ -27,7 +29,7 @@ from certify.network.model import Box, Network
 from certify.network.reader import MAX_BYTES, read_box
 from certify.proof.claim import EQUAL, Relation
 from certify.report.exit_codes import HOLDS, UNDECIDED
-from certify.report.result import Result, of_proof, resting_on
+from certify.report.result import Result
 
 _INTEGER = re.compile(rf"[0-9]{{1,{MAX_DIGITS}}}")
 _DECIMAL = re.compile(rf"[0-9]{{1,{MAX_DIGITS}}}\.[0-9]{{1,{MAX_DIGITS}}}")
@@ -75,6 +77,7 @@ class Asked:
 @workers_options
 @rlimit_option
 @cross_check_options
+@time_limit_option
 @output_options
 def command(
     output: Output,
@@ -91,6 +94,7 @@ def command(
     rlimit: int | None,
     cross_check: str | None,
     proof_format: str | None,
+    time_limit: float | None,
 ) -> None:
     """Prove that networks A and B are equal on every point of their common box, or find a point where they differ.
 
@@ -100,7 +104,8 @@ def command(
     if within is not None and argmax:
         raise click.UsageError("expected --within or --argmax, found both")
     check_signs(out, key, passphrase_fd)
-    monitor, cross = output.monitor(), CrossCheck(cross_check, proof_format)
+    cross = CrossCheck(cross_check, proof_format)
+    cross.check_limit(time_limit)
     asked = Asked(left, right, within, argmax, domain, reading)
     try:
         cross.check()
@@ -113,20 +118,14 @@ def command(
             signing = prepare(out, key, asked.inputs(), passphrase_fd)
         if not subject.is_whole:
             output.say(f"on {_said(subject.box)}, which is smaller than a network's own box")
-        # What computes is loaded only now: a bad file is answered at once.
-        from certify.issue import decide, versions  # noqa: PLC0415
-
-        with workers.crew() as crew:
-            issued = decide(subject, budget=budget_of(rlimit), crew=crew, monitor=monitor)
-        result = of_proof(issued.subject, issued.proof, monitor.timings, versions(), command="equal")
         named = out or Path(f"{stem(left)}.equal.json")
-        result = resting_on(result, workers.scheduler)
-        result = second_opinion(cross, result, issued.subject, issued.proof, named, workers, monitor)
+        question = Question("equal", subject, rlimit, workers, cross, named, output)
+        result, payload = limited(time_limit, decided, question)
         if signing is not None and result.exit_code == HOLDS:
-            write_certificate(signing, issued.payload, output)
+            write_certificate(signing, payload, output)
             result = replace(result, certificate=str(out))
     except CertifyError as error:
-        result = failed("equal", error, "", monitor.timings)
+        result = failed("equal", error, "")
     output.finish([result])
 
 

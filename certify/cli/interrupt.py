@@ -18,7 +18,7 @@ from contextlib import contextmanager
 INTERRUPTED = 130
 _PATIENCE = 0.5
 # A progress bar hides it.
-_SHOW_CURSOR = "\x1b[?25h"
+SHOW_CURSOR = "\x1b[?25h"
 
 
 class Interrupts:
@@ -42,7 +42,7 @@ class Interrupts:
             return
         self.received = True
         if not self.over.wait(_PATIENCE):
-            shown = _SHOW_CURSOR if sys.stderr.isatty() else ""
+            shown = SHOW_CURSOR if sys.stderr.isatty() else ""
             sys.stderr.write(f"{shown}certify: interrupted\n")
             sys.stderr.flush()
             os._exit(INTERRUPTED)

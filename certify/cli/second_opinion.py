@@ -54,6 +54,15 @@ class CrossCheck:
         if not is_installed():
             raise InputError("expected cvc5, found none: pip install 'certify[cvc5]'", "--cross-check")
 
+    def check_limit(self, seconds: float | None) -> None:
+        """Check that no file of proofs is begun that a limit of time would leave half written.
+
+        Raises:
+            UsageError: both are asked for.
+        """
+        if self.proof is not None and seconds is not None:
+            raise click.UsageError("expected --proof or --time-limit, found both: what is ended leaves no proofs")
+
 
 def cross_check_options(function: _Function) -> _Function:
     """Add --cross-check and --proof; the command gets them as `cross_check` and `proof_format`."""

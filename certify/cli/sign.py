@@ -16,8 +16,9 @@ from pathlib import Path
 import click
 
 from certify.certificate import envelope
-from certify.certificate.envelope import MAX_BYTES, MAX_SIGNATURES, Envelope
+from certify.certificate.envelope import MAX_BYTES, Envelope
 from certify.certificate.keys import SigningKey
+from certify.certificate.limits import MAX_SIGNATURES
 from certify.certificate.revocation import Revoked
 from certify.certificate.storage import read_capped, write_atomic
 from certify.certificate.trust import Trust

@@ -86,8 +86,10 @@ class Matrix:
 
 def from_dense(dense: Int64Array) -> Matrix:
     """Return the nonzero entries of int64[rows, columns]."""
-    rows, columns = np.nonzero(dense)
     start = np.zeros(dense.shape[0] + 1, dtype=np.int64)
-    np.cumsum(np.bincount(rows, minlength=dense.shape[0]), out=start[1:])
+    np.cumsum(np.count_nonzero(dense, axis=1), out=start[1:])
     shape = (int(dense.shape[0]), int(dense.shape[1]))
-    return Matrix(shape, start, columns.astype(np.int64), dense[rows, columns].astype(np.int64))
+    columns = np.flatnonzero(dense).astype(np.int64, copy=False)
+    values = dense.ravel()[columns].astype(np.int64, copy=False)
+    columns %= max(1, shape[1])
+    return Matrix(shape, start, columns, values)

@@ -16,13 +16,14 @@ import msgspec
 from certify.errors import InputError
 from certify.network import strict_json
 from certify.network.bounds import graph_reach
+from certify.network.limits import MAX_LAYERS, MAX_TENSOR, MAX_WEIGHTS
 from certify.network.model import INPUT, Box, Display, Network, Operator
 from certify.network.operators import OPERATOR_NAMES, AnyForm, Product
-from certify.network.operators.form import MAX_ELEMENTS, Given, check_elements
+from certify.network.operators.form import MAX_ELEMENTS, Given, LinearForm, check_elements
 from certify.network.operators.operator import Shape
 from certify.network.rounding import ROUNDINGS, RULES
 from certify.network.step_form import STEP_NAMES, PrecisionBits, read_step
-from certify.network.tensors import DTYPES, MAX_DIMENSIONS, EncodedTensor, read_vector
+from certify.network.tensors import DTYPES, MAX_DIMENSIONS, EncodedTensor, Table, read_vector
 
 FORMAT = "certify.network/1"
 MAX_BYTES = 2**26
@@ -57,7 +58,7 @@ class _Output(msgspec.Struct, forbid_unknown_fields=True):
 class _Network(msgspec.Struct, forbid_unknown_fields=True):
     format: str
     input: _Input
-    layers: Annotated[list[AnyForm], msgspec.Meta(min_length=1)]
+    layers: Annotated[list[AnyForm], msgspec.Meta(min_length=1, max_length=MAX_LAYERS)]
     name: str = ""
     output: _Output = msgspec.field(default_factory=_Output)
 
@@ -68,10 +69,8 @@ def read_network(data: bytes) -> Network:
     Raises:
         InputError: the bytes break a rule of `certify.network/1`; the place of the first is named.
     """
-    document = strict_json.parse(data)
-    _check_format(document)
-    raw = strict_json.convert(document, _Network, _CHOICES)
-    _check_features(raw.input.shape, len(data))
+    raw = _read_form(data)
+    check_features(raw.input.shape, len(data))
     box = _read_box(raw.input, "input.")
     network = Network(raw.name, box, _read_layers(raw.layers, box.shape), _read_display(raw.output, "output"))
     network.precisions()
@@ -81,11 +80,22 @@ def read_network(data: bytes) -> Network:
     return network
 
 
+def _read_form(data: bytes) -> _Network:
+    if len(data) >= strict_json.LONG:
+        _, raw = strict_json.read(data, _Network, _CHOICES)
+        check_format(raw)
+        return raw
+    document = strict_json.parse(data)
+    check_format(document)
+    return strict_json.convert(document, _Network, _CHOICES)
+
+
 def _read_layers(forms: Sequence[AnyForm], first: Shape) -> tuple[Operator, ...]:
     """Return the operators, each checked against the shapes of what it reads."""
     names = Names(forms)
     shapes: list[Shape] = []
     layers: list[Operator] = []
+    check_weights(forms)
     elements = 0
     for index, form in enumerate(forms):
         place = f"layers[{index}]"
@@ -95,9 +105,38 @@ def _read_layers(forms: Sequence[AnyForm], first: Shape) -> tuple[Operator, ...]
         layers.append(layer)
         shapes.append(shape)
         elements += math.prod(shape)
-        if elements > MAX_TOTAL_ELEMENTS:
-            raise InputError(f"expected at most {MAX_TOTAL_ELEMENTS} elements in all layers, found {elements}", place)
+        check_elements_in_all(elements, place)
     return tuple(layers)
+
+
+def check_weights(forms: Sequence[AnyForm]) -> None:
+    """Rule: all layers together have no more weights than `MAX_WEIGHTS`; as tensors say, before any is made.
+
+    Raises:
+        InputError: they have; the place is that of the first layer that is too much.
+    """
+    weights = 0
+    for index, form in enumerate(forms):
+        weights += _declared(form.weights) if isinstance(form, LinearForm) else 0
+        if weights > MAX_WEIGHTS:
+            problem = f"expected at most {MAX_WEIGHTS} weights in all layers, found {weights}"
+            raise InputError(problem, f"layers[{index}].weights")
+
+
+def _declared(table: Table) -> int:
+    """Return how many weights a table has; 0 for a tensor that is too large by itself, which its own reader says."""
+    count = sum(map(len, table)) if isinstance(table, list) else math.prod(table.shape)
+    return count if count <= MAX_TENSOR else 0
+
+
+def check_elements_in_all(elements: int, place: str) -> None:
+    """Rule: all layers together have no more elements than `MAX_TOTAL_ELEMENTS`.
+
+    Raises:
+        InputError: they have, with the layer at this place.
+    """
+    if elements > MAX_TOTAL_ELEMENTS:
+        raise InputError(f"expected at most {MAX_TOTAL_ELEMENTS} elements in all layers, found {elements}", place)
 
 
 def read_layer(form: AnyForm, given: Given) -> tuple[Operator, Shape]:
@@ -155,12 +194,20 @@ class Names:
         return found[0]
 
 
-def _check_format(document: Any) -> None:
-    if not isinstance(document, dict):
-        raise InputError(f'expected an object with "format": "{FORMAT}"')
-    if "format" not in document:
-        raise InputError(f'expected "{FORMAT}", found no such key', "format")
-    found = document["format"]
+def check_format(document: Any) -> None:
+    """Rule: a network says its format, major version included.
+
+    Raises:
+        InputError: it says another one, or none.
+    """
+    if isinstance(document, _Network):
+        found: Any = document.format
+    else:
+        if not isinstance(document, dict):
+            raise InputError(f'expected an object with "format": "{FORMAT}"')
+        if "format" not in document:
+            raise InputError(f'expected "{FORMAT}", found no such key', "format")
+        found = document["format"]
     if found != FORMAT:
         shown = repr(found[:60]) if isinstance(found, str) else "something other than a string"
         raise InputError(f'expected "{FORMAT}", found {shown}', "format")
@@ -172,13 +219,18 @@ def read_box(data: bytes) -> Box:
     Raises:
         InputError: the bytes break one of its rules; the place of the first is named.
     """
-    raw = strict_json.convert(strict_json.parse(data), _Input, _CHOICES)
+    _, raw = strict_json.read(data, _Input, _CHOICES)
     if (features := math.prod(raw.shape)) > MAX_FEATURES:
         raise InputError(f"expected at most {MAX_FEATURES} features, found {features}", "shape")
     return _read_box(raw, "")
 
 
-def _check_features(shape: list[int], file_size: int) -> None:
+def check_features(shape: list[int], file_size: int) -> None:
+    """Rule: a box has no more features than `MAX_FEATURES`, and beyond `FREE_FEATURES` a byte of the file for each.
+
+    Raises:
+        InputError: it has.
+    """
     features = math.prod(shape)
     if features > MAX_FEATURES:
         raise InputError(f"expected at most {MAX_FEATURES} features, found {features}", "input.shape")

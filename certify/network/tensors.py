@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import math
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeAlias, get_args
@@ -12,11 +11,14 @@ import msgspec
 import numpy as np
 
 from certify.errors import InputError
+from certify.network.base64_text import decode_base64
+from certify.network.limits import MAX_TENSOR
 from certify.network.matrix import Int64Array
 
 Dtype: TypeAlias = Literal["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"]
 DTYPES: tuple[str, ...] = get_args(Dtype)
 MAX_ELEMENTS = 2**28
+"""Of an array in a file of arrays; of a tensor in JSON there is `MAX_TENSOR`."""
 MAX_DIMENSIONS = 8
 LISTED = 4096
 """How many integers the writer lists; more are written in base64."""
@@ -70,25 +72,10 @@ def read_table(tensor: Table, place: str) -> Int64Array:
     return np.array(tensor, dtype=np.int64)
 
 
-def decode_base64(text: str, place: str) -> bytes:
-    """Return the bytes of canonical base64: no white space, padded, unused bits 0.
-
-    Raises:
-        InputError: any other text.
-    """
-    try:
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise InputError("expected base64", place) from None
-    if base64.b64encode(data).decode() != text:
-        raise InputError("expected canonical base64, found unused bits that are not 0", place)
-    return data
-
-
 def _decode(tensor: EncodedTensor, place: str) -> Int64Array:
     elements = math.prod(tensor.shape)
-    if elements > MAX_ELEMENTS:
-        raise InputError(f"expected at most {MAX_ELEMENTS} elements, found {elements}", f"{place}.shape")
+    if elements > MAX_TENSOR:
+        raise InputError(f"expected at most {MAX_TENSOR} elements, found {elements}", f"{place}.shape")
     kind = np.dtype(tensor.dtype).newbyteorder("<")
     data = decode_base64(tensor.data, f"{place}.data")
     if len(data) != elements * kind.itemsize:

@@ -97,6 +97,10 @@ class SolversDisagreeError(DisagreementError):
         super().__init__(message)
         self.record = record
 
+    def __reduce__(self) -> tuple[type[SolversDisagreeError], tuple[str, str]]:
+        """Come whole out of a worker process."""
+        return type(self), (str(self), self.record)
+
 
 def ask_again(
     target: Network,

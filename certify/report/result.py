@@ -18,6 +18,7 @@ from certify.errors import (
     InvalidCertificateError,
     ReaderMissingError,
     TicketNotFoundError,
+    TimeLimitError,
     printable,
 )
 from certify.report import claims
@@ -266,6 +267,8 @@ def _kind(command: str, error: CertifyError) -> tuple[str, int]:
             return "reader", UNDECIDED if command in _AUDITS else FAILED
         case TicketNotFoundError():
             return "ticket", UNDECIDED
+        case TimeLimitError():
+            return "limit", UNDECIDED
         case _:
             return "internal", FAILED
 

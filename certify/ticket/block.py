@@ -46,6 +46,10 @@ class TooLargeError(Exception):
         self.problem = problem
         super().__init__(f"{place}: {problem}")
 
+    def __reduce__(self) -> tuple[type[TooLargeError], tuple[str, str]]:
+        """Come whole out of a worker process."""
+        return type(self), (self.place, self.problem)
+
 
 @dataclass(frozen=True, eq=False)
 class Wanted:

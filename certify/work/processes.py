@@ -27,7 +27,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from certify.errors import WorkLostError
+from certify.errors import TimeLimitError, WorkLostError
 from certify.work.crew import ALONE, Crew
 from certify.work.shared import Packed, Store, remove, unpack
 from certify.work.task import seconds_of
@@ -84,6 +84,50 @@ def _pool(count: int) -> Iterator[_Pool]:
     pool.close()
 
 
+def call_within(seconds: float, function: Callable[[Any], Any], argument: Any) -> Any:
+    """Return function(argument), called in a process of its own; when the time is over that process is killed.
+
+    What is at work there, in Python, in z3 or in compiled code, is not asked. Processes that it began end with it.
+
+    Raises:
+        TimeLimitError: the time is over.
+        WorkLostError: the process died.
+        Exception: what the function raised.
+    """
+    _hush_tracker()
+    store = Store()
+    worker = _Worker(store.folder)
+    try:
+        future = worker.begin(function, argument)
+        wait([future], timeout=seconds)
+        if not future.done():
+            raise TimeLimitError(f"time limit: {seconds:g} s are over")
+        return future.result()
+    except BrokenProcessPool:
+        raise WorkLostError("not decided, as the process that was at it died") from None
+    finally:
+        for process in multiprocessing.active_children():
+            process.kill()
+        worker.close()
+        store.close()
+
+
+def _hush_tracker() -> None:
+    """Have the process that removes what killed processes leave (semaphores) do so without a word to the user."""
+    if not hasattr(signal, "pthread_sigmask"):
+        return
+    from multiprocessing import resource_tracker  # noqa: PLC0415 - not there on every platform
+
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [before, "ignore:resource_tracker"]))
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        del os.environ["PYTHONWARNINGS"]
+        if before is not None:
+            os.environ["PYTHONWARNINGS"] = before
+
+
 class _Item:
     """An item that was given out.
 
@@ -130,6 +174,10 @@ class _Worker:
     def load(self, module: str) -> None:
         """Have it begin, and import what it will need."""
         self._call(importlib.import_module, module)
+
+    def begin(self, function: Callable[[Any], Any], argument: Any) -> Future[Any]:
+        """Have it begin with a call, which is all that it is to do."""
+        return self._call(function, argument)
 
     def give(self, item: _Item) -> None:
         """Give it an item."""

@@ -257,7 +257,8 @@ LIES = {
         in_predicate("masks[2].data"),
         "",
     ),
-    "widths-huge": (predicate("base", "widths", 0, to=2**31 - 1), in_predicate("masks[0].data"), ""),
+    "widths-large": (predicate("base", "widths", 0, to=2**22), in_predicate("masks[0].data"), ""),
+    "widths-huge": (predicate("base", "widths", 0, to=2**31 - 1), in_predicate("base.widths[0]"), ""),
     "widths-none": (
         predicate("base", "widths", to=[]),
         in_predicate("base.widths"),

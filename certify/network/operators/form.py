@@ -14,6 +14,7 @@ from typing import Annotated, Any, Protocol, TypeAlias
 import msgspec
 
 from certify.errors import InputError
+from certify.network.limits import MAX_INPUTS, MAX_STEPS
 from certify.network.matrix import Int64Array, Matrix, from_dense
 from certify.network.operators.operator import Linear, Operator, Shape
 from certify.network.operators.window import Window
@@ -29,7 +30,7 @@ Lengths: TypeAlias = Annotated[list[Length], msgspec.Meta(min_length=1, max_leng
 Counts: TypeAlias = Annotated[list[Count], msgspec.Meta(min_length=1, max_length=MAX_DIMENSIONS)]
 OneInput: TypeAlias = Annotated[list[str], msgspec.Meta(min_length=1, max_length=1)]
 TwoInputs: TypeAlias = Annotated[list[str], msgspec.Meta(min_length=2, max_length=2)]
-Inputs: TypeAlias = Annotated[list[str], msgspec.Meta(min_length=1)]
+Inputs: TypeAlias = Annotated[list[str], msgspec.Meta(min_length=1, max_length=MAX_INPUTS)]
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class LayerForm(msgspec.Struct, forbid_unknown_fields=True, tag_field="op", kw_o
 
     name: str = ""
     inputs: OneInput | msgspec.UnsetType = msgspec.UNSET
-    then: list[StepForm] = msgspec.field(default_factory=list)
+    then: Annotated[list[StepForm], msgspec.Meta(max_length=MAX_STEPS)] = msgspec.field(default_factory=list)
 
     def read(self, given: Given) -> Operator:
         """Return the operator, without steps and name.
@@ -167,7 +168,7 @@ def write_window(window: Window, stride: tuple[int, int] | None = None) -> dict[
 
 
 def check_elements(shape: Shape, place: str) -> None:
-    """Check that a tensor has no more elements than a layer may have.
+    """Rule: a tensor has no more elements than a layer may have.
 
     Raises:
         InputError: it has.

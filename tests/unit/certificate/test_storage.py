@@ -126,7 +126,7 @@ def test_endless_device_is_read_up_to_the_limit():
 def test_no_more_is_read_than_shows_that_it_is_too_much():
     file = io.BytesIO(bytes(100))
     with pytest.raises(InputError, match="at most 10 bytes, found more"):
-        storage._read(file, 10, "a target")
+        storage._read(file, 4, 10, "a target")
     assert file.tell() == 11
 
 

@@ -114,10 +114,10 @@ HUGE: dict[str, tuple[bytes, str, str]] = {
         "at most 16777216 elements in a layer",
     ),
     "a kernel of 2^48 taps": (image(POOL | {"kernel": [2**24, 2**24]}), "layers[0]", "expected a kernel within 4"),
-    "thresholds of 2^28 outputs": (
-        image(CONV | {"then": [{"op": "thresholds", "at": {"shape": [2**28, 1], "dtype": "int8", "data": ""}}]}),
+    "thresholds of 2^24 outputs": (
+        image(CONV | {"then": [{"op": "thresholds", "at": {"shape": [2**24, 1], "dtype": "int8", "data": ""}}]}),
         "layers[0].then[0].at.data",
-        f"expected {2**28} bytes",
+        f"expected {2**24} bytes",
     ),
     "a table that rises by 2^63": (
         image(CONV | {"then": [{"op": "table", "low": 0, "values": [0, 2**63 - 1]}]}),
