@@ -212,8 +212,9 @@ def _audit(arguments: tuple[Path, _Job, Output]) -> Result:
     monitor = output.monitor()
     try:
         with monitor.phase("reading"):
-            data = read_capped(path, envelope.MAX_BYTES, "a certificate")
-            received = reading.read(data, job.trust, job.moment, job.revoked)
+            received = reading.read(
+                read_capped(path, envelope.MAX_BYTES, "a certificate"), job.trust, job.moment, job.revoked
+            )
         # What computes is loaded only now: a bad file is answered at once.
         from certify.certificate.audit import audit_read  # noqa: PLC0415
         from certify.issue import versions  # noqa: PLC0415
