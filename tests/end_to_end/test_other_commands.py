@@ -253,7 +253,7 @@ def test_help_of_a_command(certify, command):
     ran = certify(command, "--help")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.startswith(f"Usage: certify {command} [OPTIONS]")
-    formats = "onnx|network|npz|safetensors|vnnlib|smtlib" if command == "export" else "text|json"
+    formats = "onnx|network|npz|safetensors|vnnlib|smtlib|sigstore-bundle" if command == "export" else "text|json"
     assert f"--format [{formats}]" in ran.out
 
 
