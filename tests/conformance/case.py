@@ -22,7 +22,13 @@ CERTIFICATE, SIGNERS, ARGUMENTS, EXPECTED, README = (
 )
 
 
-EQUIVALENCES, ANY_CLAIM, OBLIGATIONS, OPERATORS = "equivalences", "any claim", "obligations", "operators"
+EQUIVALENCES, ANY_CLAIM, OBLIGATIONS, OPERATORS, PATTERNS = (
+    "equivalences",
+    "any claim",
+    "obligations",
+    "operators",
+    "patterns",
+)
 
 
 @dataclass(frozen=True)

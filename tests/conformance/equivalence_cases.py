@@ -234,8 +234,6 @@ def _claims() -> list[Case]:
             f"{why}.",
             _wrong(claimed, *CLAIM, *path, to=to),
             f"{claim}{place}",
-            making.TRUST,
-            ANY,
         )
         for name, (claimed, path, to, why, place) in wrong.items()
     ]
@@ -311,8 +309,6 @@ def _proofs() -> list[Case]:
             f"{why}.",
             _wrong(claimed, *PROOF, *path, to=to),
             f"{proof}{place}",
-            making.TRUST,
-            ANY,
         )
         for name, claimed, path, to, why, place in (
             ("maximum_wrong", "within", ["maximum"], 2, "the largest difference is 3", ".maximum"),

@@ -64,9 +64,11 @@ def main() -> None:
         given = answers[name]
         print(f"{given.seconds:6.2f} s  {given.processor:6.2f} s  {given.outcome:<11}  {name}  {given.says}".rstrip())
     counted = Counter(given.outcome for given in answers.values())
-    slowest = max(answers, key=lambda name: answers[name].seconds)
     print(f"{len(answers)} cases: " + ", ".join(f"{count} {outcome}" for outcome, count in sorted(counted.items())))
-    print(f"the slowest took {answers[slowest].seconds:.2f} s: {slowest}")
+    for what in ("seconds", "processor"):
+        name = max(answers, key=lambda name: getattr(answers[name], what))
+        total = sum(getattr(given, what) for given in answers.values())
+        print(f"{what}: {total:.0f} in all, {getattr(answers[name], what):.2f} at most, for {name}")
     sys.exit(1 if bad else 0)
 
 

@@ -6,7 +6,7 @@ Times have a Z, so that no case depends on where it runs, and come with the mome
 from __future__ import annotations
 
 from conformance import making
-from conformance.case import Case, accepted, bad_trust, untrusted
+from conformance.case import PATTERNS, Case, accepted, bad_trust, needing, untrusted
 from conformance.making import ALICE, BOB, CAROL, envelope, signature, signed
 
 KEY, BOBS, CAROLS = (key.public.openssh() for key in (ALICE, BOB, CAROL))
@@ -16,7 +16,7 @@ NOON = ("--at", "2026-11-22T12:00:00Z")
 
 def cases() -> list[Case]:
     """Return them all."""
-    return [*_trusting(), *_at_a_time(), *_not_trusting(), *_not_understood()]
+    return [*_trusting(), *_by_pattern(), *_at_a_time(), *_not_trusting(), *_not_understood()]
 
 
 def _file(*lines: str, end: str = "\n") -> bytes:
@@ -39,9 +39,6 @@ def _trusting() -> list[Case]:
         "without_a_line_end": ("the last line need not end.", f"alice {KEY}".encode()),
         "with_tabs": ("fields may be apart by tabs.", _file(f"alice\t{CERTIFY}\t{KEY.replace(' ', chr(9))}")),
         "of_several_namespaces": ("certify is one of them.", _file(f'alice namespaces="git,certify" {KEY}')),
-        "of_all_namespaces": ("* is any namespace.", _file(f'alice namespaces="*" {KEY}')),
-        "of_namespaces_by_pattern": ("? is any character, * are any.", _file(f'alice namespaces="c?rt*" {KEY}')),
-        "of_namespaces_but_one": ("a negated pattern excludes git alone.", _file(f'alice namespaces="*,!git" {KEY}')),
         "with_an_option_in_capitals": ("names of options have no case.", _file(f'alice NAMESPACES="certify" {KEY}')),
         "of_principals_in_quotes": ("principals may be in quotes.", _file(f'"alice,alice@example.org" {KEY}')),
         "of_principals_unicode": ("principals may be any printable text.", _file(f"алиса@example.org {KEY}")),
@@ -51,6 +48,26 @@ def _trusting() -> list[Case]:
         ),
     }
     return [accepted(f"trust_{name}", why, data, trust) for name, (why, trust) in files.items()]
+
+
+def _by_pattern() -> list[Case]:
+    """Namespaces are patterns, as in ssh_config(5)."""
+    data = signed(making.small_payload())
+    good = {
+        "of_all_namespaces": ("* is any namespace.", "*"),
+        "of_namespaces_by_pattern": ("? is any character, * are any.", "c?rt*"),
+        "of_namespaces_but_one": ("a negated pattern excludes git alone.", "*,!git"),
+    }
+    bad = {
+        "for_all_but_certify": ("certify is excluded by name.", "*,!certify"),
+        "for_a_longer_namespace": ("certify is not certify@example.org.", "certify?*"),
+    }
+    made = [
+        make(f"trust_{name}", why, data, _file(f'alice namespaces="{patterns}" {KEY}'))
+        for make, files in ((accepted, good), (untrusted, bad))
+        for name, (why, patterns) in files.items()
+    ]
+    return needing(made, PATTERNS)
 
 
 def _at_a_time() -> list[Case]:
@@ -94,11 +111,6 @@ def _not_trusting() -> list[Case]:
         "of_comments": ("the file trusts nobody.", _file(f"# alice {KEY}")),
         "of_others": ("the file trusts somebody else.", _file(f"bob {BOBS}")),
         "for_git": ("the key is trusted for git, not for certify.", _file(f'alice namespaces="git" {KEY}')),
-        "for_all_but_certify": ("certify is excluded by name.", _file(f'alice namespaces="*,!certify" {KEY}')),
-        "for_a_longer_namespace": (
-            "certify is not certify@example.org.",
-            _file(f'alice namespaces="certify?*" {KEY}'),
-        ),
         "for_a_namespace_in_capitals": ("namespaces have case.", _file(f'alice namespaces="CERTIFY" {KEY}')),
     }
     return [untrusted(f"trust_{name}", why, data, trust) for name, (why, trust) in files.items()]
