@@ -240,30 +240,58 @@ def _read_file(raw: FileForm, place: str) -> File:
 
 
 def _read_relation(raw: RelationForm) -> Relation:
-    place = "predicate.claim.bound"
-    if raw.relation != "within":
-        if raw.bound is not None:
-            raise InputError(f"expected null, as {raw.relation} has no bound, found {raw.bound}", place)
-        return Relation(raw.relation)
-    bound = read_integer(raw.bound, place)
+    bound = check_bound(raw.relation, raw.bound, "predicate.claim.bound")
+    return Relation(raw.relation) if bound is None else Relation("within", bound)
+
+
+def check_bound(relation: str, raw: int | str | None, place: str) -> int | None:
+    """Rule: `within` has a bound of 0 or more, and no other relation has one; return it.
+
+    Raises:
+        InputError: it has not.
+    """
+    if relation != "within":
+        if raw is not None:
+            raise InputError(f"expected null, as {relation} has no bound, found {raw}", place)
+        return None
+    bound = read_integer(raw, place)
     if bound < 0:
         raise InputError(f"expected 0 or more, found {bound}", place)
-    return Relation("within", bound)
+    return bound
 
 
 def _read_box(raw: RelationForm, left: NamedFile, right: Right) -> Box:
     features = left.network.input.features
     low = _read_bounds(raw.low, features, "predicate.claim.low")
     high = _read_bounds(raw.high, features, "predicate.claim.high")
+    check_not_empty(low, high)
+    box = replace(left.network.input, low=low, high=high)
+    for network in _bounding(left, right):
+        check_inside(box, network.input)
+    if isinstance(right, PrunedBase):
+        check_whole(box, left.network.input)
+    return box
+
+
+def check_not_empty(low: Sequence[int], high: Sequence[int]) -> None:
+    """Rule: every input of a box has a value.
+
+    Raises:
+        InputError: one has none.
+    """
     for index, (least, most) in enumerate(zip(low, high, strict=True)):
         if least > most:
             raise InputError(f"expected low ≤ high, found {least} > {most} for input {index}", "predicate.claim.low")
-    box = replace(left.network.input, low=low, high=high)
-    for network in _bounding(left, right):
-        _check_inside(box, network.input)
-    if isinstance(right, PrunedBase) and not _is_same(box, left.network.input):
+
+
+def check_whole(box: Box, outer: Box) -> None:
+    """Rule: a claim about a pruned base network is about the left network's whole box.
+
+    Raises:
+        InputError: it is about less.
+    """
+    if not _is_same(box, outer):
         raise InputError("expected the left network's whole box, found a part of it", "predicate.claim")
-    return box
 
 
 def _read_bounds(raw: int | str | list[int | str], features: int, place: str) -> tuple[int, ...]:
@@ -275,7 +303,12 @@ def _read_bounds(raw: int | str | list[int | str], features: int, place: str) ->
     return bound
 
 
-def _check_inside(box: Box, outer: Box) -> None:
+def check_inside(box: Box, outer: Box) -> None:
+    """Rule: a claim's box lies in the box of each file.
+
+    Raises:
+        InputError: a point of it does not.
+    """
     for index in range(box.features):
         if box.low[index] < outer.low[index]:
             problem = f"expected {outer.low[index]} or more for input {index}, found {box.low[index]}"

@@ -124,14 +124,10 @@ def read_subject(raw: TicketStatementForm) -> Subject:
 
 
 def _read_base(raw: BaseForm, target: Network) -> BaseNetwork:
-    for field, values in (("widths", raw.widths), ("precisions", raw.precisions)):
-        if len(values) != len(target.linear):
-            problem = f"expected {len(target.linear)}, one for each layer with weights, found {len(values)}"
-            raise InputError(problem, f"predicate.base.{field}")
+    check_one_for_each(len(raw.widths), len(target.linear), "predicate.base.widths")
+    check_one_for_each(len(raw.precisions), len(target.linear), "predicate.base.precisions")
     for index, bits in enumerate(raw.precisions):
-        if bits.kept > bits.drawn:
-            problem = f"expected kept ≤ drawn, found {bits.kept} > {bits.drawn}"
-            raise InputError(problem, f"predicate.base.precisions[{index}]")
+        check_kept(bits.drawn, bits.kept, f"predicate.base.precisions[{index}]")
     precisions = tuple(Precision(bits.drawn, bits.kept) for bits in raw.precisions)
     try:
         check_precisions(target, precisions)
@@ -140,34 +136,66 @@ def _read_base(raw: BaseForm, target: Network) -> BaseNetwork:
     return BaseNetwork(raw.seed, tuple(raw.widths), precisions, raw.quantization)
 
 
+def check_one_for_each(found: int, layers: int, place: str) -> None:
+    """Rule: widths and precisions are one for each layer of the target that has weights.
+
+    Raises:
+        InputError: they are more or fewer.
+    """
+    if found != layers:
+        raise InputError(f"expected {layers}, one for each layer with weights, found {found}", place)
+
+
+def check_kept(drawn: int, kept: int, place: str) -> None:
+    """Rule: no weight is kept more finely than it was drawn.
+
+    Raises:
+        InputError: one is.
+    """
+    if kept > drawn:
+        raise InputError(f"expected kept ≤ drawn, found {kept} > {drawn}", place)
+
+
 def _check_blocks(masks: Sequence[Mask], base: BaseNetwork, blocks: Blocks) -> None:
     """Check that each first matrix's mask shares out its units, in every group, as the statement says."""
     for index, (first, width) in enumerate(zip(masks[::2], base.widths, strict=True)):
         if isinstance(blocks, int):
-            _check_fixed(first, width, index, blocks)
+            check_fixed(first, width, index, blocks)
             continue
         if blocks == "grown":
-            _check_order(first, width, index)
-        _check_last(first, width, index, blocks)
+            check_order(first, width, index)
+        check_last(first, width, index, blocks)
 
 
-def _check_order(first: Mask, width: int, index: int) -> None:
-    """Grown blocks come in the order of their inputs."""
+def check_order(first: Mask, width: int, index: int) -> None:
+    """Rule: grown blocks come in the order of their inputs.
+
+    Raises:
+        InputError: they do not.
+    """
     group = first.rows() // width
     if ((np.diff(first.columns) < 0) & (np.diff(group) == 0)).any():
         raise InputError("expected grown blocks, in the order of their inputs", f"predicate.masks[{2 * index}]")
 
 
-def _check_last(first: Mask, width: int, index: int, blocks: str) -> None:
-    """Units that are not in fixed blocks end, in some group, with one that is kept."""
+def check_last(first: Mask, width: int, index: int, blocks: str) -> None:
+    """Rule: units that are not in fixed blocks end, in some group, with one that is kept.
+
+    Raises:
+        InputError: they do not.
+    """
     units = int((first.rows() % width).max(initial=0)) + 1
     if width != units:
         problem = f"expected {blocks} blocks, {units} units up to the last kept one, found {width}"
         raise InputError(problem, f"predicate.base.widths[{index}]")
 
 
-def _check_fixed(first: Mask, width: int, index: int, block_width: int) -> None:
-    """Fixed blocks: so many units for every input and constant line; unit r of a group serves input r div width."""
+def check_fixed(first: Mask, width: int, index: int, block_width: int) -> None:
+    """Rule: fixed blocks are so many units for every column; unit r of a group serves column r div their width.
+
+    Raises:
+        InputError: they do not.
+    """
     columns = first.shape[1]
     if width != max(1, columns * block_width):
         problem = f"expected {columns} blocks of {block_width} units, found {width} units"

@@ -139,6 +139,7 @@ def _layers(document: dict[str, Any], size: int) -> None:
 
 def _steps(document: dict[str, Any], size: int) -> None:
     document["layers"][0]["then"] *= size // len(_written(document["layers"][0]["then"]))
+    document["layers"][0]["then"].append({"op": "none"})
 
 
 def _inputs(document: dict[str, Any], size: int) -> None:
@@ -151,7 +152,7 @@ def _bounds(document: dict[str, Any], size: int) -> None:
 
 
 def _thresholds(document: dict[str, Any], size: int) -> None:
-    document["layers"][0]["then"].append({"op": "thresholds", "at": list(range(10**6, 10**6 + size // 8))})
+    document["layers"][0]["then"].append({"op": "thresholds", "at": [*range(10**6, 10**6 + size // 8), 0]})
 
 
 def _tensor(document: dict[str, Any], size: int) -> None:
@@ -249,7 +250,7 @@ KINDS: Mapping[str, Callable[[int], bytes]] = {
     ),
     # Masks.
     "mask: rows without edges": lambda size: _masked(bytes(size * 9 // 16), size * 9 // 16),
-    "mask: rows with one edge": lambda size: _masked(b"\1\1" * (size * 9 // 32), size * 9 // 32),
+    "mask: rows with one edge": lambda size: _masked(b"\1\1" * (size * 9 // 32) + b"\0", size * 9 // 32),
     "mask: zero bytes": lambda size: _masked(bytes(size * 9 // 16), 140),
     "mask: as wide as can be": lambda size: _masked(bytes(size * 9 // 16), 2**31 - 1),
     "mask: a long number": lambda size: _masked(b"\x80" * (size * 9 // 16) + b"\1", 140),
