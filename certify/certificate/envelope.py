@@ -101,13 +101,14 @@ def check_size(data: bytes) -> None:
 def _find_payload(data: bytes) -> tuple[int, int]:
     """Return where the text of the first payload begins and ends, without its quotes; (0, 0) where there is none.
 
-    A quote that is escaped ends it too: base64 has none, and what is left around it is no JSON.
+    The first is the envelope's own, or the key of an object in which it is unknown. A payload with an escaped quote
+    is not base64, and is read with the rest.
     """
     found = _PAYLOAD.search(data)
     if found is None:
         return 0, 0
     end = data.find(b'"', found.end())
-    return (found.end(), end) if end > 0 else (0, 0)
+    return (found.end(), end) if end > 0 and data[end - 1] != ord("\\") else (0, 0)
 
 
 def check_around(around: bytes) -> None:

@@ -18,7 +18,7 @@ MAX_TARGET_BYTES = 2**26
 MAX_MASKS = 2 * MAX_LAYERS
 MAX_FILES = 2**12
 """Of a base network that somebody has."""
-MAX_UNITS = 2**22
+MAX_UNITS = 2**24
 """Hidden units of one pair of matrices, in each group."""
 MAX_MASK_NUMBERS = 2**24
 """Of all masks together: one for every row, and one for every kept weight."""

@@ -255,6 +255,7 @@ def _bases() -> list[Case]:
                 ("widths_too_few", "every pair of matrices has a width", ["widths"], [73], ".widths"),
                 ("width_zero", "a pair has a hidden unit", ["widths", 0], 0, ".widths[0]"),
                 ("width_of_2_31", "a width is below 2^31", ["widths", 0], 2**31, ".widths[0]"),
+                ("width_huge", "a width is at most 2^24", ["widths", 0], 2**31 - 1, ".widths[0]"),
             )
         ),
         *(
@@ -262,7 +263,7 @@ def _bases() -> list[Case]:
             for name, why, path, to, mask in (
                 ("width_larger", "a unit more than the masks have rows for", [0], said["widths"][0] + 1, 0),
                 ("width_smaller", "a unit less than the masks have rows for", [1], said["widths"][1] - 1, 2),
-                ("width_huge", "two billion units that the masks have no rows for", [0], 2**31 - 1, 0),
+                ("width_large", "millions of units that the masks have no rows for", [0], 2**24, 0),
             )
         ),
         invalid(

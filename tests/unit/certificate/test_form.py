@@ -53,7 +53,7 @@ def accepts(kind, value):
     ("kind", "good", "bad"),
     [
         pytest.param(form._Bits, [0, 1, 30], [-1, 31, "1", 1.0, True], id="bits"),
-        pytest.param(form._Units, [1, 2, 2**22], [0, -1, 2**22 + 1], id="units"),
+        pytest.param(form._Units, [1, 2, 2**24], [0, -1, 2**24 + 1], id="units"),
         pytest.param(form._Natural, [0, 1, 2**53 - 1], [-1, "0", None], id="natural"),
         pytest.param(
             form._Sha256,

@@ -40,6 +40,7 @@ from certify.certificate import form as forms
 from certify.certificate import statement as statements
 from certify.certificate.canonical import canonical as written
 from certify.certificate.envelope import Envelope, Signature
+from certify.certificate.revocation import NOBODY
 from certify.certificate.trust import Trust, parse_allowed_signers
 from certify.errors import InputError
 from certify.network import base64_text, json_limits, reader, strict_json
@@ -344,7 +345,7 @@ RULES: dict[str, Rule] = {
         {
             "two subjects": (form("subject", to=statement()["subject"] * 2), "length <= 1"),
             "no subject": (form("subject", to=[]), "length >= 1"),
-            "units beyond": (form("predicate", "base", "widths", 0, to=limits.MAX_UNITS + 1), "<= 4194304"),
+            "units beyond": (form("predicate", "base", "widths", 0, to=limits.MAX_UNITS + 1), "<= 16777216"),
             "widths beyond": (form("predicate", "base", "widths", to=[1] * (2**14 + 1)), "length <= 16384"),
             "precisions beyond": (
                 form("predicate", "base", "precisions", to=[{"drawn": 1, "kept": 1}] * (2**14 + 1)),
@@ -605,7 +606,7 @@ MANY = settings(
 def read(data):
     said = "nothing"
     try:
-        reading.read(data, TRUST, AT)
+        reading.read(data, TRUST, AT, NOBODY)
     except InputError as error:
         said = str(error)
     assert 0 < len(said) < 10_000
