@@ -63,7 +63,7 @@ class Case:
 
     Attributes:
         name: what is tried, without the suffix that says what has to come of it.
-        why: one line that says it in words, and why.
+        why: whether it is to be accepted or refused, and why, in one line.
         data: the certificate.
         expected: what has to come of it.
         trust: the file of trusted keys; None for none.
@@ -87,7 +87,9 @@ class Case:
     def files(self) -> Mapping[str, bytes]:
         """Return what is in its folder, by name."""
         expected = json.dumps({**self.expected.document(), "needs": self.needs}, indent=1) + "\n"
-        files = {README: f"{self.why}\n".encode(), EXPECTED: expected.encode(), CERTIFICATE: self.data}
+        tried = self.name.replace("_", " ")
+        line = f"{tried[0].upper()}{tried[1:]}. {self.why}\n"
+        files = {README: line.encode(), EXPECTED: expected.encode(), CERTIFICATE: self.data}
         if self.trust is not None:
             files[SIGNERS] = self.trust
         if self.arguments:

@@ -63,7 +63,7 @@ def _with(value: bytes) -> bytes:
 
 
 def _refused(name: str, rule: str, value: bytes, place: str = "signatures[0]") -> Case:
-    return invalid(f"ed25519_{name}", f"{rule}.", _with(value), place)
+    return invalid(f"ed25519_{name}", f"RFC 8032, {rule}.", _with(value), place)
 
 
 def _lengths() -> list[Case]:
@@ -95,9 +95,9 @@ def _scalars() -> list[Case]:
             "5.1.7 step 1: S + L is the same scalar, and not below L: a second signature of the same",
         ),
         "s_plus_8_orders": (s + 8 * L, "5.1.7 step 1: S + 8L is the same scalar, and not below L"),
-        "s_plus_15_orders": (
+        "s_plus_all_orders_that_fit": (
             s + (2**256 - 1 - s) // L * L,
-            "5.1.7 step 1: S + 14L or 15L, the largest in 32 octets, is not below L",
+            "5.1.7 step 1: the largest S + nL in 32 octets, is not below L",
         ),
         "s_negated": (L - s, "5.1.7 step 3: -S is not this signature's"),
         "s_with_bit_253": (s | 1 << 253, "5.1.7 step 1: with bit 253 S is not below L"),
@@ -258,14 +258,14 @@ def _cofactor() -> list[Case]:
         ),
         invalid(
             "cofactor_of_a_key",
-            "a key with a component of small order, and k no multiple of 8: 5.1.7 step 3 holds by the cofactor only.",
+            "a key with a component of small order, k no multiple of 8: RFC 8032, 5.1.7 step 3, by the cofactor only.",
             envelope(payload, [entry(disputed, key.key_id)]),
             "signatures[0]",
             trust,
         ),
         invalid(
             "cofactor_of_r",
-            "R of order 8 and S = k·a: 5.1.7 step 3 holds with the cofactor only.",
+            "R of order 8 and S = k·a: RFC 8032, 5.1.7 step 3, holds with the cofactor only.",
             _with(eighth + _scalar_for(eighth)),
             "signatures[0]",
         ),
@@ -311,7 +311,8 @@ def _keys() -> list[Case]:
         for name, (y, sign) in SMALL_ORDER.items()
     ]
     return small + [
-        bad_trust(f"ed25519_key_{name}", f"{rule}.", true, _line(raw), 1) for name, (raw, rule) in others.items()
+        bad_trust(f"ed25519_key_{name}", f"RFC 8032, {rule}.", true, _line(raw), 1)
+        for name, (raw, rule) in others.items()
     ]
 
 

@@ -66,6 +66,6 @@ def test_names_and_reasons():
         expected = json.loads((folder / EXPECTED).read_text())
         assert name.endswith("_fail") == (expected["exit_code"] != 0)
         text = (folder / README).read_text(encoding="utf-8")
-        assert text.startswith("Refused: " if name.endswith("_fail") else "Accepted: ")
+        assert (". Refused: " if name.endswith("_fail") else ". Accepted: ") in text, name
         assert text.endswith(".\n"), name
         assert text.count("\n") == 1, name
