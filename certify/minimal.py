@@ -72,7 +72,7 @@ BASE = {
 BASE |= {"precisions": [PRECISION], "quantization": "floor|toward_zero", "kept_sha256": SHA["sha256"]}
 PROOF = {
     "result": "proved",
-    "strategy": "decomposition|sweep|merging",
+    "strategy": "decomposition|sweep|merging|congruence",
     "obligations": (NAME, {"count": NATURAL} | SHA),
     "sweep": ANY,
 }
@@ -550,7 +550,8 @@ def identities(target: Network, pairs: list[Pair]) -> tuple[dict[str, int], str]
     if any(len(columns) > 1 for pair in pairs for columns, _ in pair.first):
         return {}, "a hidden unit keeps several inputs"
     for index, (layer, pair) in enumerate(zip(target.layers, pairs, strict=True)):
-        failed = failed or check_pair(layer, pair, low, high, counts).replace("pair", f"pair {index}")
+        found = check_pair(layer, pair, low, high, counts).replace("pair", f"pair {index}")
+        failed = failed or found
         scale, ends = pair.input_bits + pair.weight_bits, []
         for output, row in enumerate(layer.weights):
             signed = [(w, a, b) if w > 0 else (w, b, a) for w, a, b in zip(row, low, high)]
