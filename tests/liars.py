@@ -36,7 +36,7 @@ from certify.proof.prover import Composition, Proof
 from certify.proof.structure import NotApplicableError, pair_up
 
 KEY = signing_key(1)
-CASES = 1000
+CASES = 500
 MOST_POINTS = 400
 VERSIONS = {"certify": "0.1.0"}
 
@@ -99,7 +99,12 @@ def _steps(rng: random.Random, parts: Parts) -> None:
         {"op": "clamp", "low": rng.randint(-9, 0), "high": rng.randint(0, 30)},
         {"op": "offset", "value": rng.randint(-3, 3)},
         {"op": "requantize", "shift": rng.randint(0, 3), "rounding": rng.choice(sorted(naive.ROUND))},
-        {"op": "requantize", "multiplier": rng.randint(2**30, 2**31 - 1), "shift": rng.randint(-1, 3), "rule": "single"},
+        {
+            "op": "requantize",
+            "multiplier": rng.randint(2**30, 2**31 - 1),
+            "shift": rng.randint(-1, 3),
+            "rule": "single",
+        },
         {"op": "requantize", "multiplier": 2**30 + 1, "shift": 0, "rule": rng.choice(["double", "float32"])},
         {"op": "sign"},
         {"op": "step"},
