@@ -692,7 +692,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         at = datetime.fromisoformat(asked.at) if asked.at else datetime.now(UTC)
         trust = None if asked.any_signer else read_trust(read(asked.trust))
-    except (AuditError, OSError, ValueError) as error:
+    except (AuditError, OSError, OverflowError, ValueError) as error:
         return say(2, f"{asked.trust or '--at'}: {error}")
     for path in asked.certificates:
         try:
@@ -711,9 +711,8 @@ def read(path: Path) -> bytes:
 
 
 def say(code: int, line: str) -> int:
-    """Write a line that no terminal takes for more than text, and return the code."""
-    line = line if line.isprintable() else ascii(line)
-    (sys.stderr if ": proved" not in line else sys.stdout).write(f"{line}\n")
+    """Write a line that no terminal takes for more than text, of what holds to stdout, and return the code."""
+    (sys.stderr if code else sys.stdout).write(f"{line if line.isprintable() else ascii(line)}\n")
     return code
 
 

@@ -1,8 +1,8 @@
 """Certificates of small tickets in which one thing is changed, and all that follows from it is said as a liar would.
 
-A true certificate of a random small target is taken apart, something is changed, and the statement is built again with
-the house's own writers: digests, sizes, box, and of the proof the obligations that there would be, all fit. Only the
-lie is left to find. `lie(seed)` gives the same certificate every time.
+A true certificate of a random small target is taken apart, something is changed, and the statement is built again
+with the house's own writers: digests, sizes, box, and of the proof the obligations that there would be, all fit. Only
+the lie is left to find. `lie(seed)` gives the same certificate every time.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Both audits against the oracle: `python tests/mutation/both.py --count 100000`.
 
-Every number is a certificate of `liars`: one in which something is changed and the rest said as if it held, signed with
-a trusted key. The full audit and `certify.minimal` decide it, and where either says `proved` or `refuted`, the whole grid
-is swept by the oracle of the tests. What may never be: `proved` of what the oracle refutes, `refuted` of what it finds
-equal, or two verdicts that differ. Certificates are taken some hundred at a time; each such chunk that is decided is a
-line of the file of results, which a later run begins after.
+Every number is a certificate of `liars`: one in which something is changed and the rest said as if it held, signed
+with a trusted key. The full audit and `certify.minimal` decide it, and where either says `proved` or `refuted`, the
+whole grid is swept by the oracle of the tests. What may never be: `proved` of what the oracle refutes, `refuted` of
+what it finds equal, or two verdicts that differ. Certificates are taken a hundred at a time; each such chunk that is
+decided is a line of the file of results, which a later run begins after.
 
 z3 takes ten times as long to make a context as to answer such small questions, so here those of a chunk share one.
 """
@@ -79,7 +79,7 @@ def is_wrong(full: str, least: str, oracle: str) -> bool:
 def chunk(first: int) -> dict[str, Any]:
     """Return the verdicts of one chunk, and the numbers that are wrong."""
     context = many._Context()
-    with mock.patch.object(many, "_Context", lambda: context):
+    with mock.patch.object(many, "_Context", return_value=context):
         found = [decide(seed) for seed in range(first, first + CHUNK)]
     wrong = [first + at for at, (_, *verdicts) in enumerate(found) if is_wrong(*verdicts)]
     return {"first": first, "found": found, "wrong": wrong}
