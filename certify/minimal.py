@@ -57,6 +57,7 @@ text (?s:.*)
 sha [0-9a-f]{64}
 filename (?!\.\.?$)[^/\\:"]{1,255}
 version [0-9A-Za-z.+!-]{1,64}
+decimal (0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?
 envelope payload=text payloadType=application/vnd\.in-toto\+json signatures=signature*
 signature keyid=SHA256:[A-Za-z0-9+/]{43} sig=text
 statement _type=https://in-toto\.io/Statement/v1 subject=subject* predicateType=text predicate=any
@@ -75,8 +76,8 @@ claim relation=equal|within|argmax bound=any low=any high=any points=any
 equality result=proved strategy=strategy obligations=count% sweep=any maximum=any rlimit=1..4294967295
 file format=text bytes=text name?=filename
 network format=certify\.network/1 name?=text input=input layers=any* output?=display
-input shape=1..* low=any high=any precision_bits=0..60 scale?=text zero_point?=..
-display scale?=text zero_point?=..
+input shape=1..* low=any high=any precision_bits=0..60 scale?=decimal zero_point?=..
+display scale?=decimal zero_point?=..
 tensor shape=0..268435456* dtype=u?int(8|16|32)|int64 data=text
 dense op=text name?=text precision_bits=0..60 weights=any bias?=any constants?=any then?=any*
 relu op=text
@@ -144,7 +145,7 @@ def parse(data: bytes, place: str, most: int, code: int = 1) -> Any:
     others: Any = {"parse_float": other, "parse_constant": other}
     try:
         document = json.loads(data.decode(), parse_int=integer, object_pairs_hook=pairs, **others)
-        halves = b"\\u" in data and re.search("[\ud800-\udfff]", json.dumps(document, ensure_ascii=False))
+        halves = re.search("[\ud800-\udfff]", json.dumps(document, ensure_ascii=False))
     except (ValueError, RecursionError) as error:
         raise AuditError(place, f"expected JSON in UTF-8: {error}", code) from None
     need(not halves, place, "expected text, found half of a surrogate pair")
@@ -246,14 +247,9 @@ def open_envelope(data: bytes, trust: dict[str, Any] | None, at: datetime) -> tu
     payload, listed = decode(document["payload"], "payload"), document["signatures"]
     signatures = {item["keyid"]: decode(item["sig"], "signatures") for item in listed}
     whole = all(len(value) == 64 and decode(f"{key_id[7:]}=", "signatures") for key_id, value in signatures.items())
-    need(
-        whole and 0 < len(signatures) == len(listed) <= 16, "signatures", "expected 1 to 16 of 64 bytes, distinct ids"
-    )
-    signed, trusted, signer = (
-        b"DSSEv1 %d %s %d %s" % (len(TYPE), TYPE, len(payload), payload),
-        False,
-        "unknown signer",
-    )
+    need(whole and 0 < len(signatures) == len(listed) <= 16, "signatures", "expected 1 to 16, of distinct key ids")
+    signed = b"DSSEv1 %d %s %d %s" % (len(TYPE), TYPE, len(payload), payload)
+    trusted, signer = False, "unknown signer"
     for (key_id, value), (own_id, key) in itertools.product(signatures.items(), (trust or {}).items()):
         raw, name, start, end = key
         try:
@@ -281,9 +277,11 @@ def tensor(value: Any, dimensions: int, place: str) -> list[Any]:
     if type(value) is dict:
         fit(value, "tensor", place)
         shape, raw, code = value["shape"], decode(value["data"], place), DTYPES[value["dtype"]]
-        whole = len(shape) == dimensions and len(raw) == math.prod(shape) * struct.calcsize(f"<{code}")
+        size = math.prod(shape)
+        need(size <= MOST_WEIGHTS, place, f"not covered: more than {MOST_WEIGHTS} integers", 3)
+        whole = len(shape) == dimensions and len(raw) == size * struct.calcsize(f"<{code}")
         need(whole, place, "expected as many bytes as the shape has")
-        value = list(struct.unpack(f"<{math.prod(shape)}{code}", raw))
+        value = list(struct.unpack(f"<{size}{code}", raw))
         if dimensions == 2:
             value = [value[at : at + shape[1]] for at in range(0, len(value), max(1, shape[1]))]
     rows = value if dimensions == 2 else [value]
@@ -410,6 +408,7 @@ def read_mask(said: Any, rows: int, columns: int, place: str) -> list[list[int]]
     kept: list[list[int]] = []
     parts = re.findall(rb"[\x80-\xff]{1,8}[\x01-\x7f]|[\x00-\x7f]", data)
     need(b"".join(parts) == data, place, "expected numbers below 2^63 in their shortest form")
+    need(len(parts) <= MOST_WEIGHTS, place, f"not covered: more than {MOST_WEIGHTS} numbers", 3)
     numbers = iter([sum((byte & 127) << 7 * at for at, byte in enumerate(part)) for part in parts])
     while len(kept) < rows:
         gaps = list(itertools.islice(numbers, count := next(numbers, columns + 1)))
@@ -466,10 +465,10 @@ def derive(target: Network, said: Any, place: str) -> tuple[list[Layer], bool, s
     return ticket, alone, digest.hexdigest()
 
 
-def identities(target: Network, ticket: list[Layer], alone: bool) -> tuple[dict[str, int], list[str]]:
-    """Return the number of obligations by kind, and what fails: conditions 1, 3 and 5, in Python integers."""
+def identities(target: Network, ticket: list[Layer], alone: bool) -> tuple[dict[str, int], str]:
+    """Return the number of obligations by kind, and the first that fails: conditions 1, 3 and 5."""
     low, high, counts = target.low, target.high, dict.fromkeys(("bias", "range", "relu", "steps", "weight"), 0)
-    failed: list[str] = []
+    failed = ""
     for index, (layer, hidden, output) in enumerate(zip(target.layers, ticket[::2], ticket[1::2])):
         boxes = [(a << hidden.finer, b << hidden.finer) for a, b in zip(low, high)]
         counts["range"] += len(set(boxes))
@@ -482,12 +481,13 @@ def identities(target: Network, ticket: list[Layer], alone: bool) -> tuple[dict[
                 for at, u in hidden.rows[unit]:
                     halves[at, u < 0] += v * abs(u)
             if constant != layer.offsets[j] << output.finer:
-                failed.append(f"layers[{index}].bias[{j}]: {constant}, not {layer.offsets[j]} · 2^{output.finer}")
+                failed = failed or f"layers[{index}].bias[{j}] · 2^{output.finer} is not {constant}"
             for at, w in ((at, weights.get(at, 0)) for at in range(len(low))):
                 for half, own, top in (((at, False), w, high[at]), ((at, True), -w, -low[at])):
                     counts["weight"] += half in halves or top > 0
                     if top > 0 and halves[half] != own << output.finer - hidden.finer:
-                        failed.append(f"layers[{index}].weights[{j}][{at}]: {halves[half]} for {own}")
+                        finer = output.finer - hidden.finer
+                        failed = failed or f"layers[{index}].weights[{j}][{at}] · 2^{finer} is not ±{halves[half]}"
         parts: set[str] = set()
         for own in layer.steps:  # one for all outputs that are alike, two where a multiplier or a rounding comes in
             cut = next((at for at, (name, _) in enumerate(own) if name in OWN_SCALE), None)
@@ -498,10 +498,11 @@ def identities(target: Network, ticket: list[Layer], alone: bool) -> tuple[dict[
         ends += [o + sum(w * (high if w > 0 else low)[at] for at, w in row) for o, row, _ in sums]
         mapped = [after(own, x)[0] for own, x in zip(layer.steps * 2, ends)]
         theirs = [after(own, x << output.finer, output.finer) for own, x in zip(layer.steps * 2, ends)]
-        failed += ["boxes differ" for x, (y, finer) in zip(mapped, theirs) if x << finer != y]
+        if any(x << finer != y for x, (y, finer) in zip(mapped, theirs)):
+            failed = failed or f"layers[{index}]: target and ticket map the box differently"
         alone = alone and max(map(int.bit_length, ends)) + output.finer <= MOST_BITS
         low, high = mapped[: len(sums)], mapped[len(sums) :]
-    return (counts, failed) if alone else ({}, ["a unit keeps several inputs, or numbers are too long", *failed])
+    return (counts, failed) if alone else ({}, "a unit keeps several inputs, or numbers are too long")
 
 
 def run(layers: list[Layer], columns: list[Any]) -> list[list[int]]:
@@ -528,15 +529,18 @@ def walk(box: Any, sides: Any, holds: Callable[..., bool]) -> tuple[Any, int]:
     """
     points, largest = itertools.product(*(range(a, b + 1) for a, b in zip(*box))), 0
     while block := list(itertools.islice(points, 4096)):
-        ours, theirs = (
-            [[x << bits for x in own] for own in run(layers, list(zip(*block)))] for layers, bits in sides
-        )
+        inputs = list(zip(*block))
+        ours, theirs = ([[x << bits for x in own] for own in run(layers, inputs)] for layers, bits in sides)
         if ours != theirs:
             for point, a, b in zip(block, zip(*ours), zip(*theirs)):
                 largest = max(largest, *(abs(x - y) for x, y in zip(a, b)))
                 if not holds(a, b, largest):
                     return f"at {list(point)} the first gives {list(a)}, the other {list(b)}", largest
     return None, largest
+
+
+def same_winner(a: Any, b: Any, _largest: int) -> bool:
+    return bool(a.index(max(a)) == b.index(max(b)))
 
 
 def number(value: int) -> int | str:
@@ -555,11 +559,8 @@ def described(low: list[int], high: list[int]) -> dict[str, Any]:
 def check_sweep(proof: Any, work: int, place: str) -> None:
     """Hold against points times multiplications what is said of a sweep, and that graphs alone are numbered."""
     swept = proof["sweep"] is not None
-    need(
-        swept or (work > ALWAYS_SWEPT and proof["strategy"] != "sweep"),
-        place,
-        f"expected a sweep of so little, {work}",
-    )
+    may_not = work > ALWAYS_SWEPT and proof["strategy"] != "sweep"
+    need(swept or may_not, f"{place}.sweep", f"expected a sweep of so little, {work}")
     same(proof["sweep"], {"work": number(work)} if swept and work <= SWEPT else None, f"{place}.sweep")
     need(proof["strategy"] != "congruence", f"{place}.strategy", "expected what proves chains, found congruence")
 
@@ -575,10 +576,7 @@ def exact_ticket(said: Any, target: Network, most: int, place: str) -> tuple[int
     work, how = points * max(1, sum(layer.stored for layer in (*layers, *ticket))), "by its identities"
     if failed:
         if points > most or work > MOST_WORK:
-            return (
-                3,
-                f"undecided: {failed[0]}, and more than --points {most} or 2^32 multiplications to walk the grid",
-            )
+            return 3, f"undecided: {failed}, and the grid is too large to be walked (--points)"
         sides = (layers, after(layers[-1].steps[0], 0, ticket[-1].finer)[1]), (ticket, 0)
         witness, _ = walk((target.low, target.high), sides, lambda a, b, largest: not largest)
         if witness:
@@ -587,11 +585,9 @@ def exact_ticket(said: Any, target: Network, most: int, place: str) -> tuple[int
     place = f"{place}.proof"
     check_sweep(proof, work, place)
     neurons = 0 if failed else sum(min(10, len(layer.rows)) for layer in layers)
-    same(
-        [proof["strategy"] == "decomposition", proof["neurons"]],
-        [not failed, neurons],
-        f"{place}: decomposed, neurons",
-    )
+    same(proof["neurons"], neurons, f"{place}.neurons")
+    decomposed = proof["strategy"] == "decomposition"
+    need(decomposed == (not failed), f"{place}.strategy", f"expected what proves it {how}")
     if proof["strategy"] != "merging":
         same({kind: own["count"] for kind, own in proof["obligations"].items()}, counts, f"{place}.obligations")
     return 0, f"proved: equal {how}"
@@ -605,10 +601,8 @@ def sizes(layers: list[Layer], ticket: list[Layer]) -> dict[str, Any]:
     target, base = (sum(len(layer.rows) * layer.width for layer in side) for side in (layers, ticket))
     with localcontext() as context:
         context.prec = 60
-        powers = [
-            len(own.rows) * own.width * Decimal(2 ** (own.bits + 1) + 1).ln() / Decimal(2).ln() for own in layers
-        ]
-        bound = int(sum(powers, Decimal(0)).to_integral_value(ROUND_CEILING))
+        powers = [len(own.rows) * own.width * Decimal(2 ** (own.bits + 1) + 1).ln() for own in layers]
+        bound = int((sum(powers, Decimal(0)) / Decimal(2).ln()).to_integral_value(ROUND_CEILING))
     found = {"target_parameters": target, "base_parameters": base, "kept": sum(layer.stored for layer in ticket)}
     return found | {"lower_bound": bound, "ratio": f"{base // bound}.{base * 1000 // bound % 1000:03d}"}
 
@@ -616,11 +610,9 @@ def sizes(layers: list[Layer], ticket: list[Layer]) -> dict[str, Any]:
 def equivalence(said: Any, left: Network, most: int, place: str) -> tuple[int, str]:
     """Decide a relation between two networks on all points of the claim's box."""
     right, claim, proof = read_network(said["right"], f"{place}.right"), said["claim"], said["proof"]
-    need("name" in said["right"], f"{place}.right", "expected a name")
+    need(said["right"].get("name", "\n").isprintable(), f"{place}.right.name", "expected printable text")
     alike = [(net.shape, net.bits, len(net.layers[-1].rows)) for net in (left, right)]
-    need(
-        alike[0] == alike[1], f"{place}.right", "expected the left one's shape, precision bits and number of outputs"
-    )
+    need(alike[0] == alike[1], f"{place}.right", "expected the left one's shape, precision bits and outputs")
     relation, within = claim["relation"], claim["relation"] == "within"
     try:
         bound, maximum = (int(value) if within else 0 for value in (claim["bound"], proof["maximum"]))
@@ -639,9 +631,9 @@ def equivalence(said: Any, left: Network, most: int, place: str) -> tuple[int, s
     need(points <= most and work <= MOST_WORK, place, f"not covered: equivalence on more than --points {most}", 3)
     common = max(left.output_bits, right.output_bits)
     sides = [(net.layers, common - net.output_bits) for net in (left, right)]
-    winners = lambda a, b, largest: a.index(max(a)) == b.index(max(b))  # noqa: E731
-    near = lambda a, b, largest: largest <= bound  # noqa: E731
-    witness, largest = walk((low, high), sides, winners if relation == "argmax" else near)
+    witness, largest = walk(
+        (low, high), sides, same_winner if relation == "argmax" else lambda a, b, most: most <= bound
+    )
     if witness:
         return 1, f"refuted: {witness}"
     check_sweep(proof, work, f"{place}.proof")
@@ -667,9 +659,7 @@ def audit(data: bytes, trust: dict[str, Any] | None, at: datetime, most: int) ->
     kind = kind_of(document, "predicateType", " ".join(name for name in FORMS if name.startswith("urn")), "payload")
     fit(document, "statement", "payload")
     said, subject = fit(document["predicate"], kind, place), document["subject"]
-    need(
-        len(subject) == 1 and subject[0]["name"].isprintable(), "payload.subject", "expected one, its name printable"
-    )
+    need(len(subject) == 1 and subject[0]["name"].isprintable(), "payload.subject", "expected one, of printable name")
     side, decide = ("target", exact_ticket) if "target" in said else ("left", equivalence)
     network = read_network(said[side], f"{place}.{side}")
     need("name" not in said[side], f"{place}.{side}", "expected no name")
@@ -712,7 +702,8 @@ def read(path: Path) -> bytes:
 
 def say(code: int, line: str) -> int:
     """Write a line that no terminal takes for more than text, of what holds to stdout, and return the code."""
-    (sys.stderr if code else sys.stdout).write(f"{line if line.isprintable() else ascii(line)}\n")
+    plain = line.isprintable() and (code != 0 or line.isascii())
+    (sys.stderr if code else sys.stdout).write(f"{line if plain else ascii(line)}\n")
     return code
 
 
