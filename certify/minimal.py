@@ -557,12 +557,12 @@ def described(low: list[int], high: list[int]) -> dict[str, Any]:
 
 
 def check_sweep(proof: Any, work: int, place: str) -> None:
-    """Hold against points times multiplications what is said of a sweep, and that graphs alone are numbered."""
-    swept = proof["sweep"] is not None
-    may_not = work > ALWAYS_SWEPT and proof["strategy"] != "sweep"
-    need(swept or may_not, f"{place}.sweep", f"expected a sweep of so little, {work}")
+    """Hold against points times multiplications what is said of a sweep, which small grids are decided by."""
+    swept, strategies = proof["sweep"] is not None, ["sweep", "decomposition"] + ["merging"] * (work > ALWAYS_SWEPT)
+    need(proof["strategy"] in strategies, f"{place}.strategy", f"expected one of {', '.join(strategies)}")
+    need(swept or strategies[2:], f"{place}.sweep", f"expected a sweep of so little, {work}")
+    need(swept or proof["strategy"] != "sweep", f"{place}.sweep", "expected the sweep that proves it")
     same(proof["sweep"], {"work": number(work)} if swept and work <= SWEPT else None, f"{place}.sweep")
-    need(proof["strategy"] != "congruence", f"{place}.strategy", "expected what proves chains, found congruence")
 
 
 def exact_ticket(said: Any, target: Network, most: int, place: str) -> tuple[int, str]:
