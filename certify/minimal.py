@@ -80,10 +80,7 @@ input shape=1..* low=any high=any precision_bits=0..60 scale?=decimal zero_point
 display scale?=decimal zero_point?=..
 tensor shape=0..268435456* dtype=u?int(8|16|32)|int64 data=text
 dense op=text name?=text precision_bits=0..60 weights=any bias?=any constants?=any then?=any*
-relu op=text
-step op=text
-sign op=text
-round_significant op=text
+plain op=text
 offset op=text value=..
 clamp op=text low=.. high=..
 requantize op=text shift=0..1024 rounding=floor|half_up|half_even|half_away|toward_zero zero_point?=..
@@ -92,7 +89,7 @@ multiply op=text multiplier=any shift=any rule=single|double|float32 zero_point?
 LINES = [line.split() for line in GRAMMAR.replace("\\\n", "").strip().split("\n")]
 FORMS = {name: {key: form for key, _, form in (part.partition("=") for part in parts)} for name, *parts in LINES}
 EXACT, INT64 = 2**53 - 1, 2**63  # integers are below the first in statements, and within the second in targets
-MOST_BYTES, MOST_WORK, MOST_FINER, MOST_BITS, MOST_WEIGHTS = 2**27, 2**32, 2048, 8192, 2**24
+MOST_BYTES, MOST_WORK, MOST_FINER, MOST_BITS, MOST_WEIGHTS, MOST_LAYERS = 2**27, 2**32, 2048, 8192, 2**24, 2**10
 ALWAYS_SWEPT, SWEPT = 2**20, 2**34  # points times multiplications: up to the first always, above the second never
 TYPE, KEY_START = b"application/vnd.in-toto+json", b"\0\0\0\x0bssh-ed25519\0\0\0\x20"
 DTYPES = {"int8": "b", "int16": "h", "int32": "i", "int64": "q", "uint8": "B", "uint16": "H", "uint32": "I"}
@@ -307,6 +304,7 @@ def read_network(raw: Any, place: str) -> Network:
     shape, inputs, bits = box["shape"], math.prod(box["shape"]), box["precision_bits"]
     fits = 1 <= len(shape) <= 8 and inputs <= min(2**24, max(2**22, len(data)))
     need(fits and document["layers"], place, "expected 1 to 8 dimensions of 2^24 features at most, and a layer")
+    need(len(document["layers"]) <= MOST_LAYERS, place, f"not covered: more than {MOST_LAYERS} layers", 3)
     ends = (box["low"], box["high"])
     flat = (end | {"shape": [inputs]} if type(end) is dict and end.get("shape") == shape else end for end in ends)
     low, high = (vector(end, inputs, -INT64, INT64, f"{place}.input") for end in flat)
@@ -333,7 +331,9 @@ def read_layer(raw: Any, inputs: int, place: str) -> Layer:
     need(len(bias) == len(weights), f"{place}.bias", f"expected {len(weights)} integers")
     offsets = [b + sum(w * c for w, c in zip(row[inputs:], constants)) for b, row in zip(bias, weights)]
     rows = [[(at, w) for at, w in enumerate(row[:inputs]) if w] for row in weights]
-    steps = [read_step(step, len(rows), f"{place}.then[{at}]") for at, step in enumerate(raw.get("then", []))]
+    then = raw.get("then", [])
+    need(len(then) * len(rows) <= MOST_WEIGHTS, place, f"not covered: more than {MOST_WEIGHTS} steps of outputs", 3)
+    steps = [read_step(step, len(rows), f"{place}.then[{at}]") for at, step in enumerate(then)]
     stored = sum(w != 0 for row in weights for w in row)
     return Layer(rows, offsets, list(zip(*steps)) or [()] * len(rows), 0, bits, width, stored)
 
@@ -342,7 +342,7 @@ def read_step(raw: Any, outputs: int, place: str) -> list[tuple[str, Any]]:
     """Return name and fields of a step, once for each output."""
     name = kind_of(raw, "op", " ".join(ON_STEP.keys() - {"multiply"}), place)
     name = "multiply" if name == "requantize" and "multiplier" in raw else name
-    fit(raw, name, place)
+    fit(raw, name if name in FORMS else "plain", place)
     need(name != "clamp" or raw["low"] <= raw["high"], place, "expected low ≤ high")
     if name != "multiply":
         return [(name, raw)] * outputs
@@ -500,9 +500,10 @@ def identities(target: Network, ticket: list[Layer], alone: bool) -> tuple[dict[
         theirs = [after(own, x << output.finer, output.finer) for own, x in zip(layer.steps * 2, ends)]
         if any(x << finer != y for x, (y, finer) in zip(mapped, theirs)):
             failed = failed or f"layers[{index}]: target and ticket map the box differently"
-        alone = alone and max(map(int.bit_length, ends)) + output.finer <= MOST_BITS
+        if not alone or max(map(int.bit_length, ends)) + output.finer > MOST_BITS:
+            return {}, "a unit keeps several inputs, or numbers are too long"
         low, high = mapped[: len(sums)], mapped[len(sums) :]
-    return (counts, failed) if alone else ({}, "a unit keeps several inputs, or numbers are too long")
+    return counts, failed
 
 
 def run(layers: list[Layer], columns: list[Any]) -> list[list[int]]:
@@ -519,14 +520,19 @@ def run(layers: list[Layer], columns: list[Any]) -> list[list[int]]:
     return columns
 
 
-def walk(box: Any, sides: Any, holds: Callable[..., bool]) -> tuple[Any, int]:
+def walk(box: Any, sides: Any, most: int, unable: str, holds: Callable[..., bool]) -> tuple[Any, int]:
     """Return the first point of a box on which outputs fail, with both, if any, and the largest difference met.
 
     Args:
         box: low and high.
         sides: of both networks the layers, and by how many bits outputs are shifted to the common scale.
-        holds: tells it from both outputs and that difference.
+        most: how many points a grid may have.
+        unable: what to say of larger ones.
+        holds: tells whether a relation does, from both outputs and that difference.
     """
+    count, layers = math.prod(b - a + 1 for a, b in zip(*box)), [layer for side, _ in sides for layer in side]
+    cost = count * sum(len(row) + len(own) + 1 for net in layers for row, own in zip(net.rows, net.steps))
+    need(count <= most and cost <= MOST_WORK, "payload.predicate", f"{unable} of {count} points (--points)", 3)
     points, largest = itertools.product(*(range(a, b + 1) for a, b in zip(*box))), 0
     while block := list(itertools.islice(points, 4096)):
         inputs = list(zip(*block))
@@ -575,10 +581,9 @@ def exact_ticket(said: Any, target: Network, most: int, place: str) -> tuple[int
     points = math.prod(b - a + 1 for a, b in zip(target.low, target.high))
     work, how = points * max(1, sum(layer.stored for layer in (*layers, *ticket))), "by its identities"
     if failed:
-        if points > most or work > MOST_WORK:
-            return 3, f"undecided: {failed}, and the grid is too large to be walked (--points)"
         sides = (layers, after(layers[-1].steps[0], 0, ticket[-1].finer)[1]), (ticket, 0)
-        witness, _ = walk((target.low, target.high), sides, lambda a, b, largest: not largest)
+        unable = f"undecided: {failed}, and too large is a grid"
+        witness, _ = walk((target.low, target.high), sides, most, unable, lambda a, b, largest: not largest)
         if witness:
             return 1, f"refuted: {witness}"
         how = f"on all {points} points"
@@ -628,12 +633,10 @@ def equivalence(said: Any, left: Network, most: int, place: str) -> tuple[int, s
     same(claim, said_bound | described(low, high), f"{place}.claim")
     points = math.prod(b - a + 1 for a, b in zip(low, high))
     work = points * max(1, sum(layer.stored for layer in left.layers + right.layers))
-    need(points <= most and work <= MOST_WORK, place, f"not covered: equivalence on more than --points {most}", 3)
     common = max(left.output_bits, right.output_bits)
     sides = [(net.layers, common - net.output_bits) for net in (left, right)]
-    witness, largest = walk(
-        (low, high), sides, same_winner if relation == "argmax" else lambda a, b, most: most <= bound
-    )
+    holds = same_winner if relation == "argmax" else lambda a, b, largest: largest <= bound
+    witness, largest = walk((low, high), sides, most, "not covered: equivalence on a grid", holds)
     if witness:
         return 1, f"refuted: {witness}"
     check_sweep(proof, work, f"{place}.proof")

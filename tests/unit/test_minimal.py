@@ -307,7 +307,7 @@ def test_equivalence(program, name):
 
 def test_equivalence_on_more_points_than_asked(program):
     code, _, err = program(equivalences.certificate("equal", ALICE), "--any-signer", "--points", "24")
-    assert (code, "not covered: equivalence on more than --points 24" in err) == (3, True)
+    assert (code, "not covered: equivalence on a grid of 25 points" in err) == (3, True)
 
 
 @pytest.mark.parametrize(
@@ -368,6 +368,31 @@ def test_what_may_not_be_walked_is_undecided(program):
     made = next(made for made in map(lie, range(100)) if by_minimal(made.data) == "refuted")
     code, _, err = program(made.data, "--any-signer", "--points", "1")
     assert (code, "undecided: layers[" in err) == (3, True)
+
+
+def test_the_lowest_index_wins_a_tie():
+    assert minimal.same_winner((1, 3, 3), (0, 2, 1), 9)
+    assert not minimal.same_winner((1, 3, 3), (0, 2, 3), 1)
+
+
+RELUS = [{"op": "relu"}] * 2**12
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        TINY["layers"][:1] + [{"op": "dense", "precision_bits": 0, "weights": [[1, 0], [0, 1]]}] * 2**10,
+        [{"op": "dense", "precision_bits": 0, "weights": [[1, 1]] * (2**12 + 1), "then": RELUS}],
+        [{"op": "dense", "precision_bits": 0, "weights": {"shape": [2**24, 2], "dtype": "int8", "data": ""}}],
+    ],
+    ids=["layers", "steps", "weights"],
+)
+def test_what_would_take_too_long_is_not_covered(program, layers):
+    said = statement()
+    data = json.dumps(TINY | {"layers": layers}).encode()
+    said["predicate"]["target"]["bytes"], said["subject"][0]["digest"]["sha256"] = b64(data), sha256(data)
+    code, _, err = program(signed(said, ALICE))
+    assert (code, "not covered: more than" in err) == (3, True)
 
 
 @pytest.mark.parametrize("options", [Options("a", block_width=60), Options("b", precision_bits=3)])
