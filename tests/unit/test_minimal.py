@@ -13,6 +13,7 @@ from pathlib import Path
 
 import equivalences
 import naive
+import naive_base
 import pytest
 from end_to_end.test_tampering import ENVELOPES, LIES
 from hypothesis import given, settings
@@ -464,7 +465,19 @@ def test_philox_known_answer_of_cpp26():
     assert minimal.philox((20111115, 0), 2499, 0, 0, 0)[3] == 3409172418970261260
 
 
-@given(steps(ops=("relu", "requantize", "clamp", "offset", "step", "sign", "round_significant")), st.integers())
+STEPS = steps(ops=("relu", "requantize", "clamp", "offset", "step", "sign", "round_significant"))
+
+
+@given(st.lists(STEPS, max_size=3), st.integers(-(2**40), 2**40), st.integers(0, 20))
+def test_steps_on_finer_integers(written, x, finer):
+    """Rescaled steps are the same function of a value, and say how much finer the result is."""
+    own = [minimal.read_step(step, 1, "")[0] for step in written]
+    found, left = minimal.after(own, x << finer, finer)
+    assert found == minimal.after(own, x)[0] << left
+    assert left == (finer if all(step["op"] in {"relu", "clamp", "offset"} for step in written) else 0)
+
+
+@given(STEPS, st.integers())
 def test_steps(step, x):
     (own, *_) = minimal.read_step(step, 1, "")
     assert minimal.after([own], x)[0] == naive.apply_step(step, x)
@@ -481,3 +494,92 @@ def test_networks(document):
     assert read.output_bits == naive.output_precision_bits(document)
     found = zip(*minimal.run(read.layers, list(zip(*points, strict=True))), strict=True)
     assert [list(outputs) for outputs in found] == [naive.evaluate(document, point) for point in points]
+
+
+@pytest.mark.parametrize("operator", ["floor", "toward_zero"])
+@pytest.mark.parametrize(("drawn", "kept"), [(0, 0), (5, 5), (7, 3), (30, 30)])
+def test_weights_are_the_generators(operator, drawn, kept):
+    """Whole blocks and parts of them, of several rows and matrices."""
+    columns = [0, 1, 2, 3, 4, 7, 9, 30, 1000]
+    for matrix, row in [(0, 0), (1, 5), (6, 2**20)]:
+        expected = [naive_base.weight("seed", matrix, row, at, drawn, kept, operator) for at in columns]
+        precision = {"drawn": drawn, "kept": kept}
+        found = minimal.draw(naive_base.key_of_seed("seed"), matrix, row, columns, precision, operator)
+        assert found == list(zip(columns, expected, strict=True))
+
+
+def mask(data, rows, columns):
+    return minimal.read_mask({"data": b64(data), "sha256": sha256(data)}, rows, columns, "mask")
+
+
+@pytest.mark.parametrize(
+    ("data", "columns", "kept"),
+    [
+        (b"\x00\x00", 3, [[], []]),
+        (b"\x02\x01\x02\x01\x03", 3, [[0, 2], [2]]),
+        (b"\x01\x80\x02\x00", 256, [[255], []]),
+    ],
+)
+def test_masks(data, columns, kept):
+    assert mask(data, 2, columns) == kept
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x00",
+        b"\x00\x00\x00",
+        b"\x00\x00\x80",
+        b"\x00\x80\x00",
+        b"\x00\x81\x00",
+        b"\x01\x00\x00",
+        b"\x02\x01\x00\x00",
+        b"\x01\x04\x00",
+        b"\x02\x01\x03\x00",
+        b"\x04\x01\x01\x01\x01\x00",
+        b"\x02\x01\x00",
+        b"\x00\x02\x01",
+        b"\x00" + b"\xff" * 9 + b"\x01",
+        b"\x00" + b"\xff" * 8 + b"\x7f",
+    ],
+)
+def test_bytes_that_are_no_mask(data):
+    with pytest.raises(minimal.AuditError, match="mask") as caught:
+        mask(data, 2, 3)
+    assert caught.value.code == 1
+
+
+def hand_made(hidden, offsets, output, *, weight=3, bias=0, low=-2, high=5):
+    """What the identities find of one input, one output of this weight and bias, and a ticket of these rows."""
+    layer = minimal.Layer([[(0, weight)]], [bias], [()], 0, 2, 1, 1)
+    target = minimal.Network([1], [low], [high], 0, 2, [layer])
+    units = minimal.Layer(hidden, offsets, [minimal.RELU] * len(hidden), 0, 1, 1, len(hidden))
+    return minimal.identities(
+        target, [units, minimal.Layer([output], [0], [()], 0, 1, len(hidden), len(output))], True
+    )
+
+
+def test_identities_by_hand():
+    counts = {"bias": 1, "range": 1, "relu": 2, "steps": 1, "weight": 2}
+    assert hand_made([[(0, 1)], [(0, -1)]], [0, 0], [(0, 3), (1, -3)]) == (counts, "")
+    # A unit on constant lines carries σ(u·c), and one that keeps nothing 0.
+    assert hand_made([[(0, 1)], [(0, -1)], []], [0, 0, -4], [(0, 3), (1, -3), (2, 9)])[1] == ""
+    assert "bias[0]" in hand_made([[(0, 1)], [(0, -1)], []], [0, 0, 4], [(0, 3), (1, -3), (2, 9)])[1]
+    assert "weights[0][0]" in hand_made([[(0, 1)], [(0, -1)]], [0, 0], [(0, 3), (1, 3)])[1]
+    # Halves that the box leaves out need no identity; those that it holds do, though nothing is kept.
+    assert hand_made([[(0, 1)]], [0], [(0, 3)], low=0) == (counts | {"relu": 1, "weight": 1}, "")
+    assert hand_made([[(0, 1)], [(0, -1)]], [0, 0], [(0, 3), (1, 7)], low=0) == (counts, "")
+    assert "weights[0][0]" in hand_made([[(0, 1)]], [0], [(0, 3)], low=-1)[1]
+    assert hand_made([[(0, 1)]], [0], [], weight=0)[1] == ""
+
+
+def test_boxes_that_target_and_ticket_map_differently(monkeypatch):
+    monkeypatch.setattr(minimal, "after", lambda _, x, finer=None: (x if finer is None else x + 1, 0))
+    assert "box" in hand_made([[(0, 1)], [(0, -1)]], [0, 0], [(0, 3), (1, -3)])[1]
+
+
+def test_a_unit_that_keeps_two_inputs():
+    """Condition 1 fails, so there are no obligations, and the grid decides."""
+    found = [made for made in map(lie, range(120)) if made.kind == "first mask: added"]
+    assert [by_minimal(made.data) for made in found] == [by_full(made.data) for made in found]
