@@ -237,6 +237,7 @@ def test_valid_when(program):
         f'me namespaces="git,certify",valid-after="20250101Z",valid-before="202506010000Z" {key}\n'
     )
     for at, code in [
+        ("2025-01-01", 0),
         ("2025-03-01", 0),
         ("2024-12-31T23:59:59Z", 3),
         ("2025-06-01T00:00:00+00:00", 0),
@@ -583,3 +584,43 @@ def test_a_unit_that_keeps_two_inputs():
     """Condition 1 fails, so there are no obligations, and the grid decides."""
     found = [made for made in map(lie, range(120)) if made.kind == "first mask: added"]
     assert [by_minimal(made.data) for made in found] == [by_full(made.data) for made in found]
+
+
+@pytest.mark.parametrize(
+    ("first", "blocks", "holds"),
+    [
+        ([[0], [], [1], [1]], 2, True),
+        ([[0], [1], [1], [1]], 2, False),
+        ([[0], [0], [1]], 2, False),
+        ([[0], [0], [1]], 1, False),
+        ([[0], [1], [1]], "grown", True),
+        ([[1], [0], [1]], "grown", False),
+        ([[1], [0], [1]], "shared", True),
+        ([[0], [1], []], "grown", False),
+        ([[1], [0], []], "shared", False),
+        ([[]], "grown", True),
+        ([[0]], "else", False),
+        ([[0], [1]], True, False),
+    ],
+)
+def test_blocks(first, blocks, holds):
+    if holds:
+        minimal.check_blocks(first, 2, blocks, "blocks")
+    else:
+        with pytest.raises(minimal.AuditError, match="blocks"):
+            minimal.check_blocks(first, 2, blocks, "blocks")
+
+
+def test_how_much_finer_a_ticket_may_be():
+    """Every pair adds 60 bits: 34 are as many as may be, 35 are too many."""
+    empty = {"data": b64(b"\x00"), "sha256": sha256(b"\x00")}
+    layer = minimal.Layer([[]], [0], [()], 0, 0, 1, 0)
+    for count in (34, 35):
+        base = {"seed": "", "widths": [1] * count, "precisions": [{"drawn": 30, "kept": 30}] * count}
+        said = {"base": base | {"quantization": "floor", "blocks": "shared"}, "masks": [empty] * (2 * count)}
+        target = minimal.Network([1], [0], [1], 0, 0, [layer] * count)
+        if count == 34:
+            assert minimal.derive(target, said, "")[0][-1].finer == 34 * 60
+        else:
+            with pytest.raises(minimal.AuditError, match="finer by 2048 bits"):
+                minimal.derive(target, said, "")
