@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import tempfile
 import time
 from pathlib import Path
 
@@ -12,6 +13,12 @@ from pathlib import Path
 def own_id(_):
     """The id of the process that does it."""
     return os.getpid()
+
+
+def hold_a_folder(seconds):
+    """Make a temporary folder and keep it."""
+    tempfile.mkdtemp()
+    time.sleep(seconds)
 
 
 def die(code):

@@ -82,6 +82,10 @@ def read(payload: bytes) -> Statement:
         raise InvalidCertificateError(error.problem, f"payload.{error.place}".rstrip(".")) from None
 
 
+_SHORT = 2**20
+"""Bytes of a payload up to which it is looked at for better words."""
+
+
 class _Typed(msgspec.Struct):
     predicateType: Any = None  # noqa: N815 - in-toto's name for it
 
@@ -100,7 +104,7 @@ def check_predicate_type(payload: bytes) -> str:
         found = msgspec.json.decode(payload, type=_Typed).predicateType
     if isinstance(found, str) and found in _KINDS:
         return found
-    if len(payload) < strict_json.LONG:
+    if len(payload) < _SHORT:
         strict_json.check_case(strict_json.parse(payload, strict_json.EXACT_IN_DOUBLES), TicketStatementForm)
     raise InputError(f"expected {' or '.join(_KINDS)}, found {str(found)[:80]!r}", "predicateType")
 

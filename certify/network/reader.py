@@ -69,7 +69,9 @@ def read_network(data: bytes) -> Network:
     Raises:
         InputError: the bytes break a rule of `certify.network/1`; the place of the first is named.
     """
-    raw = _read_form(data)
+    document = strict_json.parse(data)
+    check_format(document)
+    raw = strict_json.convert(document, _Network, _CHOICES)
     check_features(raw.input.shape, len(data))
     box = _read_box(raw.input, "input.")
     network = Network(raw.name, box, _read_layers(raw.layers, box.shape), _read_display(raw.output, "output"))
@@ -78,16 +80,6 @@ def read_network(data: bytes) -> Network:
         # Only products of products make numbers that are out of proportion to the file.
         graph_reach(network)
     return network
-
-
-def _read_form(data: bytes) -> _Network:
-    if len(data) >= strict_json.LONG:
-        _, raw = strict_json.read(data, _Network, _CHOICES)
-        check_format(raw)
-        return raw
-    document = strict_json.parse(data)
-    check_format(document)
-    return strict_json.convert(document, _Network, _CHOICES)
 
 
 def _read_layers(forms: Sequence[AnyForm], first: Shape) -> tuple[Operator, ...]:
@@ -200,14 +192,11 @@ def check_format(document: Any) -> None:
     Raises:
         InputError: it says another one, or none.
     """
-    if isinstance(document, _Network):
-        found: Any = document.format
-    else:
-        if not isinstance(document, dict):
-            raise InputError(f'expected an object with "format": "{FORMAT}"')
-        if "format" not in document:
-            raise InputError(f'expected "{FORMAT}", found no such key', "format")
-        found = document["format"]
+    if not isinstance(document, dict):
+        raise InputError(f'expected an object with "format": "{FORMAT}"')
+    if "format" not in document:
+        raise InputError(f'expected "{FORMAT}", found no such key', "format")
+    found = document["format"]
     if found != FORMAT:
         shown = repr(found[:60]) if isinstance(found, str) else "something other than a string"
         raise InputError(f'expected "{FORMAT}", found {shown}', "format")

@@ -6,9 +6,6 @@ mark, bytes that are not UTF-8, more depth or values than `json_limits` has, dup
 too), NaN and Infinity, integers outside a range, halves of surrogate pairs. Types and unknown keys are judged by
 msgspec, in `convert`; names in another case than they have are told from unknown ones.
 
-A long document that is not what was expected is refused before it is parsed: `read` has msgspec look through the
-bytes first, which stops at the first value of a wrong type.
-
 `NotJsonError` says that there is no document in the bytes at all; a plain `InputError` that there is one and that
 something in it is refused.
 """
@@ -31,8 +28,6 @@ from certify.network.json_limits import TooDeepError, check_limits
 
 INT64 = (-(2**63), 2**63 - 1)
 EXACT_IN_DOUBLES = (-(2**53 - 1), 2**53 - 1)
-LONG = 2**22
-"""Bytes of a document from which on its types are looked at before it is parsed."""
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 _T = TypeVar("_T")
 
@@ -126,8 +121,6 @@ def read_checked(
     data: bytes, kind: type[_T], choices: dict[str, str] | None = None, integers: tuple[int, int] = INT64
 ) -> tuple[Any, _T]:
     """Return the same of bytes that went through `check_bytes`."""
-    if len(data) >= LONG:
-        check_types(data, kind, choices)
     document = _parse(data, integers)
     return document, convert(document, kind, choices)
 
@@ -179,20 +172,6 @@ def read_text(quoted: memoryview, place: str) -> str:
         return msgspec.json.decode(quoted, type=str)
     except msgspec.DecodeError as error:
         raise InputError(f"expected a text in JSON: {error}", place) from None
-
-
-def check_types(data: bytes, kind: type[Any], choices: dict[str, str] | None = None) -> None:
-    """Check types before anything is made of a document that is no `kind`; what is no JSON is left to `parse`.
-
-    Raises:
-        InputError: with the place of the first value that does not fit.
-    """
-    try:
-        msgspec.json.decode(data, type=kind, strict=True)
-    except msgspec.ValidationError as error:
-        raise _as_input_error(error, choices, None) from None
-    except (msgspec.DecodeError, RecursionError):
-        return
 
 
 def _raise_first_refused(document: Any) -> None:

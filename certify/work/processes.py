@@ -18,6 +18,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -98,7 +99,7 @@ def call_within(seconds: float, function: Callable[[Any], Any], argument: Any) -
     store = Store()
     worker = _Worker(store.folder)
     try:
-        future = worker.begin(function, argument)
+        future = worker.begin(_call_with_folder, (store.folder, function, argument))
         wait([future], timeout=seconds)
         if not future.done():
             raise TimeLimitError(f"time limit: {seconds:g} s are over")
@@ -110,6 +111,13 @@ def call_within(seconds: float, function: Callable[[Any], Any], argument: Any) -
             process.kill()
         worker.close()
         store.close()
+
+
+def _call_with_folder(call: tuple[Path, Callable[[Any], Any], Any]) -> Any:
+    """Call with temporary files in a folder that whoever kills this process removes."""
+    folder, function, argument = call
+    tempfile.tempdir = str(folder)
+    return function(argument)
 
 
 def _hush_tracker() -> None:
