@@ -8,7 +8,7 @@ MAX_STEPS = 2**10
 """After one operator."""
 MAX_INPUTS = 2**10
 """Tensors that one operator reads."""
-MAX_WEIGHTS = 2**23
+MAX_WEIGHTS = 2**24
 """Of all layers together, zeros too."""
 MAX_TENSOR = 2**24
 """Elements of one tensor: the bounds of an input may have as many."""

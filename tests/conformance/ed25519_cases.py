@@ -258,7 +258,7 @@ def _cofactor() -> list[Case]:
         ),
         invalid(
             "cofactor_of_a_key",
-            "a key with a component of small order, k no multiple of 8: RFC 8032, 5.1.7 step 3, by the cofactor only.",
+            "a key with a component of small order, k no multiple of 8: RFC 8032, 5.1.7, by the cofactor only.",
             envelope(payload, [entry(disputed, key.key_id)]),
             "signatures[0]",
             trust,

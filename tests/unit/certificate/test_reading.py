@@ -547,8 +547,8 @@ RULES: dict[str, Rule] = {
     ),
     "weights of all layers": Rule(
         reader.check_weights,
-        {"at the limit": layers((2**12, 2**10), (2**12, 2**10))},
-        {"one beyond": (layers((2**13, 2**10), (1, 1)), "layers[1].weights: expected at most 8388608 weights")},
+        {"at the limit": layers((2**12, 2**11), (2**12, 2**11))},
+        {"one beyond": (layers((2**14, 2**10), (1, 1)), "layers[1].weights: expected at most 16777216 weights")},
     ),
 }
 
