@@ -2,7 +2,7 @@
 
     PYTHONPATH=tests python tests/benchmarks/all.py [--npz FILE] [--only NAME,NAME…] [--json FILE]
 
-Takes about half an hour on two cores. Without the weights of Pensia et al. (--npz, see targets.py) a random network
+Takes about 40 minutes on two cores. Without the weights of Pensia et al. (--npz, see targets.py) a random network
 of the same size stands for the reference job. A benchmark that fails is named, the others run, and the exit code is
 1. Each can be run alone, with more options and at other sizes: their opening lines say how.
 """
@@ -38,6 +38,7 @@ def steps(npz: Path | None) -> Mapping[str, list[str]]:
         "sweep": ["--repeat", "3"],
         "peers_equal": ["--timeout", "10", "--repeat", "1"],
         "power": ["--figures", "--repeat", "1"],
+        "hostile": [],
     }
 
 
