@@ -130,7 +130,7 @@ def _max_of_three(first: int, second: int, third: int) -> Any:
     relu = [{"op": "relu"}]
     return {
         "format": "certify.network/1",
-        "input": {"shape": [3], "low": -(2**30), "high": 2**30, "precision_bits": 0},
+        "input": {"shape": [3], "low": -(2**62), "high": 2**62, "precision_bits": 0},
         "layers": [
             {"op": "dense", "precision_bits": 0, "weights": inputs, "then": relu},
             {"op": "dense", "precision_bits": 0, "weights": larger, "then": relu},
