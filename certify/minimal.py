@@ -218,17 +218,19 @@ def read_trust(data: bytes) -> dict[str, Any]:
 
     Lines for other namespaces are passed over; of all others everything has to be understood, and patterns are not.
     """
-    option = r'(?:namespaces="[^"*?!]+"|valid-(?:after|before)="[0-9]{8}(?:[0-9]{4}(?:[0-9]{2})?)?Z?")'
+    limit = '="[0-9]{8}(?:[0-9]{4}(?:[0-9]{2})?)?Z?"'
+    option = rf'(?:(?i:namespaces)="[^"*?!]+"|(?i:valid-(?:after|before)){limit})'
     form = rf'("[^"!]+"|[^\s"!]+)[ \t]+(?:({option}(?:,{option})*)[ \t]+)?(\S+)[ \t]+(\S+)(?:[ \t].*)?'
     trust: dict[str, Any] = {}
     for index, line in enumerate(map(str.strip, data.decode().split("\n")), 1):
         match, place = re.fullmatch(form, line), f"line {index}"
         name, said, kind, encoded = match.groups("") if match else ("", "", "", "")
-        listed = re.findall('([a-z-]+)="([^"]*)"', said)
+        listed = [(key.lower(), value) for key, value in re.findall('([A-Za-z-]+)="([^"]*)"', said)]
         options = dict(listed)
+        need(len(options) == len(listed), place, "expected every option once", 2)
         if line[:1] in ("", "#") or "certify" not in options.get("namespaces", "certify").split(","):
             continue
-        understood = kind == "ssh-ed25519" and name.isprintable() and len(options) == len(listed)
+        understood = kind == "ssh-ed25519" and name.isprintable()
         need(understood, place, "expected NAME [namespaces, valid-after, valid-before] ssh-ed25519 KEY")
         key_id, raw = read_key(encoded, place)
         after_, before = (moment(options[end]) if end in options else None for end in ("valid-after", "valid-before"))

@@ -11,10 +11,12 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import conformance.case
 import equivalences
 import naive
 import naive_base
 import pytest
+from conformance.run import arguments
 from end_to_end.test_tampering import ENVELOPES, LIES
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -338,6 +340,30 @@ def test_equivalence_that_lies(program, name, place, to):
     said = equivalences.statement(name)
     said["predicate"][place[0]][place[1]] = to
     assert program(signed(said, ALICE))[0] == 1
+
+
+# Conformance.
+
+COVERED = [
+    path.parent
+    for path in sorted(conformance.case.HERE.glob("*/expected.json"))
+    if not {"any claim", "obligations", "patterns"} & set(json.loads(path.read_text())["needs"])
+]
+
+
+@pytest.mark.parametrize("folder", COVERED, ids=lambda folder: folder.name)
+def test_conformance(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    code = minimal.main(arguments(folder, ["minimal"]))
+    out, err = capsys.readouterr()
+    if "not covered" in out + err:
+        assert code == 3
+    else:
+        assert code == json.loads((folder / "expected.json").read_text())["exit_code"]
+
+
+def test_most_cases_are_covered():
+    assert len(COVERED) > 500
 
 
 # Both audits.

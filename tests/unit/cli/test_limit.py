@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import pickle
 import random
+import signal
 import tempfile
 import time
 
@@ -78,7 +79,7 @@ def test_what_is_ended_leaves_no_temporary_files(monkeypatch, tmp_path):
 
 def test_what_dies_is_not_decided():
     with pytest.raises(WorkLostError, match="the process that was at it died"):
-        call_within(LONG, os._exit, 1)
+        call_within(LONG, signal.raise_signal, signal.SIGKILL)
 
 
 @pytest.mark.parametrize(
