@@ -137,5 +137,5 @@ WORDS = (
     *(b'"grown"', b'"claim":', b'"points":', b'"sweep":', b'"work":', b'"sizes":', b'"seed":', b'"quantization":'),
 )
 
-TARGET = Target("certificate", check, certificates, edit_json, WORDS)
-STATEMENT = Target("statement", check_statement, payloads, edit_json, (*WORDS, *network.WORDS))
+TARGET = Target("certificate", check, certificates, edit_json, WORDS, max_megabytes=4096)
+STATEMENT = Target("statement", check_statement, payloads, edit_json, (*WORDS, *network.WORDS), max_megabytes=4096)

@@ -92,4 +92,4 @@ WORDS = (
     *(b'"dtype":', b'"int8"', b'"uint32"', b'"data":', b'"zero_point":', b"9223372036854775807", b"[[", b"]]", b"{}"),
 )
 
-TARGET = Target("network", check, seeds, edit_json, WORDS)
+TARGET = Target("network", check, seeds, edit_json, WORDS, max_megabytes=4096)

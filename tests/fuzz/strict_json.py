@@ -42,4 +42,4 @@ def seeds() -> list[bytes]:
 
 WORDS = (b"\\ud83d", b"\\ude00", b"\\u0000", b"1e3", b"1.0", b"NaN", b"-Infinity", b"\xef\xbb\xbf", b'"a":', b"[[[[")
 
-TARGET = Target("strict_json", check, seeds, edit_json, WORDS)
+TARGET = Target("strict_json", check, seeds, edit_json, WORDS, max_megabytes=4096)
