@@ -13,6 +13,8 @@ MAX_BYTES = 2**27
 MAX_AROUND = 2**16
 """Bytes of an envelope besides its payload: keys, signatures, white space."""
 MAX_SIGNATURES = 16
+MAX_VERIFIED = 2**34
+"""Bytes that are hashed to see that no stranger's signature is a trusted key's: half a minute."""
 MAX_TARGET_BYTES = 2**26
 """Of each file in a statement, decoded: what the program reads as a file of its own."""
 MAX_MASKS = 2 * MAX_LAYERS

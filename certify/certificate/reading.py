@@ -1,7 +1,8 @@
 """Reading a certificate: its envelope, who signed it, and the statement in it. Nothing is proved here.
 
-The steps are in this order so that the cheapest is first: what is around the payload, the signatures on it, and only
-then what it says. No step rests on another's result: that nobody trusted signed is found, and the statement read.
+The steps are in this order so that the cheapest is first: what is around the payload, the signatures of those who are
+known, what it says, and then whether strangers' signatures are what they seem, which may be tried with many keys. No
+step rests on another's result: that nobody trusted signed is found, and the statement read.
 """
 
 from __future__ import annotations
@@ -48,11 +49,11 @@ def read(data: bytes, trust: Trust | None, at: datetime, revoked: Revoked) -> Re
     """
     enclosed = envelope.read(data)
     del data
-    signature = None if trust is None else _check_signatures(enclosed, trust, at, revoked)
-    return Received(signature, statement.read(enclosed.payload))
+    if trust is None:
+        return Received(None, statement.read(enclosed.payload))
+    from certify.certificate.signatures import check_own, check_strangers  # noqa: PLC0415 - slow to load
 
-
-def _check_signatures(enclosed: envelope.Envelope, trust: Trust, at: datetime, revoked: Revoked) -> SignatureCheck:
-    from certify.certificate.signatures import check_signatures  # noqa: PLC0415 - slow to load for a bad file
-
-    return check_signatures(enclosed, trust, at, revoked)
+    signature = check_own(enclosed, trust, at, revoked)
+    said = statement.read(enclosed.payload)
+    check_strangers(enclosed, trust)
+    return Received(signature, said)

@@ -25,7 +25,7 @@ from securesystemslib.signer import Signature as SSlibSignature  # type: ignore[
 from certify.certificate.canonical import canonical
 from certify.certificate.envelope import PAYLOAD_TYPE, Envelope, Signature
 from certify.certificate.keys import PublicKey, SigningKey
-from certify.certificate.limits import MAX_SIGNATURES
+from certify.certificate.limits import MAX_SIGNATURES, MAX_VERIFIED
 from certify.certificate.revocation import NOBODY, Revoked
 from certify.certificate.trust import Trust, TrustedKey
 from certify.errors import InputError, InvalidCertificateError
@@ -116,18 +116,56 @@ def check_signatures(envelope: Envelope, trust: Trust, at: datetime, revoked: Re
     That nobody trusted signed is no error: the caller reads it in what is returned.
 
     Raises:
-        InvalidCertificateError: rule (a) or (b) is broken; the key id is named.
+        InvalidCertificateError: rule (a) or (b) is broken; the key id is named. Or checking (b) would take too long.
+    """
+    found = check_own(envelope, trust, at, revoked)
+    check_strangers(envelope, trust)
+    return found
+
+
+def check_own(envelope: Envelope, trust: Trust, at: datetime, revoked: Revoked) -> SignatureCheck:
+    """Return who signed, as `check_signatures` does, by rule (a) alone: one verification for each trusted key's id.
+
+    Raises:
+        InvalidCertificateError: a signature under a trusted key's id does not verify with that key.
     """
     signers: list[Signer] = []
     for index, signature in enumerate(envelope.signatures):
-        place, trusted = f"signatures[{index}]", trust.find(signature.key_id)
+        trusted = trust.find(signature.key_id)
         if trusted is None:
-            _check_not_by_trusted(envelope, signature, trust, place)
             signers.append(_stranger(signature.key_id, revoked))
         else:
-            _check_by_its_key(envelope, signature, trusted.key, place)
+            _check_by_its_key(envelope, signature, trusted.key, f"signatures[{index}]")
             signers.append(_judge(trusted, at, revoked))
     return SignatureCheck(tuple(signers))
+
+
+def check_strangers(envelope: Envelope, trust: Trust) -> None:
+    """Rule (b): no signature under an id that nobody here knows is by a trusted key.
+
+    Each such signature is tried with each trusted key, over the whole payload. Whoever makes a certificate chooses two
+    of these three numbers, so together they have a limit.
+
+    Raises:
+        InvalidCertificateError: one is, or there is too much to try.
+    """
+    strangers = [(index, one) for index, one in enumerate(envelope.signatures) if trust.find(one.key_id) is None]
+    check_work(len(strangers), len(trust.keys), len(envelope.payload))
+    for index, signature in strangers:
+        _check_not_by_trusted(envelope, signature, trust, f"signatures[{index}]")
+
+
+def check_work(strangers: int, keys: int, payload: int) -> None:
+    """Rule: signatures by strangers, trusted keys and bytes of the payload are together no more than `MAX_VERIFIED`.
+
+    Raises:
+        InvalidCertificateError: they are.
+    """
+    if strangers * keys * payload > MAX_VERIFIED:
+        expected = (
+            f"signatures by strangers times trusted keys times bytes of the payload to be at most {MAX_VERIFIED}"
+        )
+        raise InvalidCertificateError(f"expected {expected}, found {strangers} · {keys} · {payload}", "signatures")
 
 
 def _stranger(key_id: str, revoked: Revoked) -> Signer:

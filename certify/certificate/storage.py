@@ -130,7 +130,8 @@ def _found(error: OSError | ValueError) -> str:
 def write_atomic(path: Path, data: bytes) -> None:
     """Write `data` to `path` whole, or leave what was there untouched.
 
-    A new file gets the permissions that the umask grants. A symbolic link stays, and what it names is replaced.
+    A new file gets the permissions that the umask grants, and one that replaces another has its. A symbolic link
+    stays, and what it names is replaced.
 
     Raises:
         InputError: the folder is missing or not writable, the disk is full, the path is a directory.
@@ -189,12 +190,19 @@ def _replace(path: Path) -> Iterator[Sink]:
         with _closed_after(file):
             yield Sink(file)
             with _as_input_error():
+                _keep_permissions(file, final)
                 _to_the_disk(file)
                 temporary.replace(final)
     except BaseException:
         _remove(temporary)
         raise
     _folder_to_the_disk(final.parent)
+
+
+def _keep_permissions(file: BinaryIO, final: Path) -> None:
+    """Give a file the permissions of the one that it replaces, where there is one: others may not have read that."""
+    if os.name == "posix" and final.exists():
+        os.fchmod(file.fileno(), stat.S_IMODE(final.stat().st_mode))
 
 
 def _open_beside(final: Path, mode: int) -> tuple[Path, BinaryIO]:

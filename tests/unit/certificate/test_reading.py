@@ -306,6 +306,11 @@ RULES: dict[str, Rule] = {
         {"it does": signed_by((KEY_ID, ALICE), (BOB.public.key_id, BOB))},
         {"under another": (signed_by((BOB.public.key_id, ALICE)), f"expected the key id {KEY_ID}")},
     ),
+    "strangers' signatures that are tried": Rule(
+        signatures.check_work,
+        {"at the limit": (16, 2**10, 2**20), "nobody is trusted": (16, 0, 2**27)},
+        {"one beyond": ((16, 2**10, 2**20 + 1), "at most 17179869184, found 16 · 1024 · 1048577")},
+    ),
     # The statement.
     "predicate type": Rule(
         statements.check_predicate_type,
@@ -592,6 +597,14 @@ def test_the_docs_have_every_limit():
     found = re.findall(r"^\| `(MAX_[A-Z_]+)` \| ([0-9^,]+) \|", DOCS.read_text(), flags=re.MULTILINE)
     said = {name: eval(value.replace(",", "").replace("^", "**")) for name, value in found}
     assert said == {name: value for name, value in LIMITS.items() if name.startswith("MAX_")}
+
+
+def test_what_a_payload_says_is_read_before_many_keys_are_tried(monkeypatch):
+    """Strangers' signatures may be tried with many keys, over a payload that is junk."""
+    monkeypatch.setattr(signatures, "check_strangers", None)
+    junk = signatures.sign(b"{}", BOB)
+    with pytest.raises(InputError, match=r"payload\.predicateType: expected"):
+        reading.read(junk, TRUST, AT, NOBODY)
 
 
 # Nothing else escapes.

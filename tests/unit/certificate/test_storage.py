@@ -205,6 +205,15 @@ def test_until_it_is_whole_a_file_has_a_hidden_name_beside_its_own(tmp_path, mon
     assert names(tmp_path) == ["f"]
 
 
+@pytest.mark.usefixtures("umask")
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o666])
+def test_permissions_of_what_is_replaced_stay(tmp_path, mode):
+    (tmp_path / "f").write_bytes(b"before")
+    (tmp_path / "f").chmod(mode)
+    write_atomic(tmp_path / "f", b"after")
+    assert ((tmp_path / "f").read_bytes(), permissions(tmp_path / "f")) == (b"after", mode)
+
+
 def test_permissions_of_a_new_file(tmp_path, umask):
     write_atomic(tmp_path / "f", b"x")
     assert permissions(tmp_path / "f") == 0o666 & ~umask
