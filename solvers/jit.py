@@ -9,12 +9,17 @@ wraps, and in the tests a warning is an error: that is how an overflow that mach
 meant to wrap is told apart, as a `modular_kernel`.
 
 Numba itself is loaded when the first kernel is called: a help text, a bad file or a small grid need not wait for it.
+Its settings come from the environment alone. Numba would take them from `.numba_config.yaml` in the current folder
+too, and one of them is the folder in which it looks for machine code.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable
+import sys
+import warnings
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -53,7 +58,8 @@ class _Kernel:
 
     @functools.cached_property
     def _dispatcher(self) -> Callable[..., Any]:
-        from numba import config, njit  # noqa: PLC0415 - slow to load
+        with _no_settings_from_here():
+            from numba import config, njit  # noqa: PLC0415 - slow to load
 
         if self._modular and config.DISABLE_JIT:
             return np.errstate(over="ignore")(self._function)
@@ -61,6 +67,28 @@ class _Kernel:
             return cast("Callable[..., Any]", njit(cache=True, nogil=True)(self._function))
         except RuntimeError:
             return cast("Callable[..., Any]", njit(nogil=True)(self._function))
+
+
+@contextlib.contextmanager
+def _no_settings_from_here() -> Iterator[None]:
+    """Have numba, which is loaded inside, read no file of settings, now and whenever it looks again.
+
+    It reads one only where it has the package `yaml`, and warns of it where it has not.
+    """
+    if "numba" in sys.modules:
+        yield
+        return
+    modules: dict[str, Any] = sys.modules
+    yaml = {"yaml": modules["yaml"]} if "yaml" in modules else {}
+    modules["yaml"] = None
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="A Numba config file is found")
+            yield
+    finally:
+        del modules["yaml"]
+        modules.update(yaml)
+    vars(modules["numba.core.config"])["_config_fname"] = ""
 
 
 @kernel
