@@ -126,14 +126,30 @@ def _hush_tracker() -> None:
         return
     from multiprocessing import resource_tracker  # noqa: PLC0415 - not there on every platform
 
-    before = os.environ.get("PYTHONWARNINGS")
-    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [before, "ignore:resource_tracker"]))
-    try:
+    warnings = ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), "ignore:resource_tracker"]))
+    with _found_by_name_only(), _environment("PYTHONWARNINGS", warnings):
         resource_tracker.ensure_running()
+
+
+def _found_by_name_only() -> contextlib.AbstractContextManager[None]:
+    """Have processes that begin inside import nothing from the current folder.
+
+    They begin with `python -c`, which looks there first, before it gets this process's own path. That folder may hold
+    strangers' certificates, as they were unpacked, with a `multiprocessing.py` beside them.
+    """
+    return _environment("PYTHONSAFEPATH", "1")
+
+
+@contextlib.contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
     finally:
-        del os.environ["PYTHONWARNINGS"]
+        del os.environ[name]
         if before is not None:
-            os.environ["PYTHONWARNINGS"] = before
+            os.environ[name] = before
 
 
 class _Item:
@@ -176,7 +192,8 @@ class _Worker:
     def _begin(self) -> None:
         # A fresh process on every platform: a copy of one with compiled code and solver state is not safe.
         context = multiprocessing.get_context("spawn")
-        self._executor = ProcessPoolExecutor(1, context, initializer=_end_with_parent, initargs=(self._folder,))
+        with _found_by_name_only():
+            self._executor = ProcessPoolExecutor(1, context, initializer=_end_with_parent, initargs=(self._folder,))
         self._has_begun = False
 
     def load(self, module: str) -> None:
@@ -199,7 +216,9 @@ class _Worker:
 
     def _call(self, function: Callable[[Any], Any], argument: Any) -> Future[Any]:
         # The process begins with the first call.
-        with contextlib.nullcontext() if self._has_begun else _interrupts_held():
+        if self._has_begun:
+            return self._executor.submit(function, argument)
+        with _interrupts_held(), _found_by_name_only():
             self._has_begun = True
             return self._executor.submit(function, argument)
 

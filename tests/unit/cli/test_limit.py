@@ -7,13 +7,14 @@ import os
 import pickle
 import random
 import signal
+import sys
 import tempfile
 import time
 
 import processes
 import pytest
 from equivalences import certificate as certificate_of_pair
-from program import certificate, changed, signing_key, trust_line
+from program import ENTRY, certificate, changed, signing_key, trust_line
 
 from certify.cli import limit
 from certify.cli.limit import limited
@@ -36,6 +37,16 @@ def prepared(certify):
     certify.write("tiny.json")
     certify.write("other.json", changed("layers", 1, "weights", 0, 0, to=2))
     return certify
+
+
+def test_the_current_folder_may_be_a_strangers(prepared):
+    """The installed program imports nothing from it, and no process that it begins does either."""
+    prepared.write("multiprocessing.py", "open('ran', 'w'); raise SystemExit(7)")
+    (prepared.folder / "home" / "certify").write_text(ENTRY.replace("main()", "__name__ == '__main__' and main()"))
+    program = [sys.executable, str(prepared.folder / "home" / "certify")]
+    ran = prepared.run("audit", "c.json", "--trust", "trusted", "--time-limit", f"{LONG}", command=program)
+    assert (ran.code, ran.err) == (0, "")
+    assert not (prepared.folder / "ran").exists()
 
 
 # The process that is ended.

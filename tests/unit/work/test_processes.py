@@ -18,7 +18,7 @@ import pytest
 
 from certify.errors import InputError, WorkLostError
 from certify.work import ALONE, Task, do
-from certify.work.processes import WORTH, _interrupts_held, cores, local_crew, other_processes
+from certify.work.processes import WORTH, _interrupts_held, call_within, cores, local_crew, other_processes
 
 
 def test_none_for_one():
@@ -63,6 +63,20 @@ def test_two():
         assert list(crew.run(abs, range(3))) == [0, 1, 2]
         assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
     assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize("safe", [None, "", "1"])
+def test_nothing_is_imported_from_the_current_folder(tmp_path, monkeypatch, safe):
+    """It may be a stranger's. What this process's own environment says of that stays as it was."""
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    if safe is not None:
+        monkeypatch.setenv("PYTHONSAFEPATH", safe)
+    (tmp_path / "multiprocessing.py").write_text("raise SystemExit(7)")
+    monkeypatch.chdir(tmp_path)
+    assert call_within(3600.0, abs, -3) == 3
+    with other_processes(2) as crew:
+        assert list(crew.run(abs, range(-2, 0))) == [2, 1]
+    assert os.environ.get("PYTHONSAFEPATH") == safe
 
 
 # Workers that die.
