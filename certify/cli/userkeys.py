@@ -14,6 +14,7 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import click
 from platformdirs import user_config_path
 
 from certify.certificate import private_keys, revocation
@@ -60,7 +61,30 @@ def own_trust_file() -> Path:
 
 
 def _folder() -> Path:
-    return user_config_path("certify", appauthor=False)
+    """Return the configuration folder.
+
+    Raises:
+        UsageError: there is none, for a user without a home; one in the current folder could be anybody's.
+    """
+    with contextlib.suppress(RuntimeError):
+        folder = user_config_path("certify", appauthor=False)
+        if folder.is_absolute():
+            return folder
+    raise click.UsageError("expected a home for your keys, found none: HOME or XDG_CONFIG_HOME has to say where")
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a file is there, or may be; reading it then says why that cannot be told.
+
+    What cannot be looked at is not taken for missing: what it revokes would count.
+    """
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def load_key(path: Path, passphrase: Passphrase | None = None) -> SigningKey:
@@ -162,9 +186,9 @@ def default_trust() -> Trust:
         FileError: one of them is there and cannot be read.
     """
     pair, file, trust = default_key(), own_trust_file(), Trust(())
-    if os.path.lexists(file):
+    if _is_there(file):
         trust = trust.merge(read_trust(file))
-    if os.path.lexists(pair.private):
+    if _is_there(pair.private):
         trust = trust.merge(Trust((own_public(pair),)))
     return trust
 
@@ -214,4 +238,4 @@ def own_revoked() -> Revoked:
         FileError: it is there and cannot be read.
     """
     file = _folder() / "revoked_keys"
-    return read_revoked(file) if os.path.lexists(file) else NOBODY
+    return read_revoked(file) if _is_there(file) else NOBODY

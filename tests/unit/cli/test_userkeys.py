@@ -7,13 +7,23 @@ import stat
 from pathlib import Path
 
 import pytest
-from program import signing_key, trust_line
+from program import certificate, signing_key, trust_line
 
+from certify.certificate.revocation import NOBODY
 from certify.certificate.storage import shell_argument, write_private
 from certify.certificate.trust import parse_allowed_signers
 from certify.cli import signing, userkeys
 from certify.cli.blame import FileError, about
-from certify.cli.userkeys import KeyPair, check_free, default_key, default_trust, load_key, make_key, read_trust
+from certify.cli.userkeys import (
+    KeyPair,
+    check_free,
+    default_key,
+    default_trust,
+    load_key,
+    make_key,
+    own_revoked,
+    read_trust,
+)
 from certify.errors import InputError
 
 ALICE, BOB = signing_key(1), signing_key(2)
@@ -146,6 +156,43 @@ def test_what_cannot_be_read_is_not_passed_over(settings, name, what):
     with pytest.raises(FileError) as caught:
         default_trust()
     assert caught.value.file == str(path)
+
+
+@pytest.mark.parametrize("read", [default_trust, own_revoked])
+def test_what_cannot_be_looked_at_is_not_taken_for_missing(certify, monkeypatch, read):
+    """Whoever may not search the folder has revoked keys all the same."""
+    loop = certify.folder / "loop"
+    loop.symlink_to("loop")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(loop))
+    with pytest.raises(FileError, match="found a file that cannot be read: "):
+        read()
+
+
+@pytest.mark.parametrize("nowhere", ["nowhere", "a file"])
+def test_where_there_is_no_folder_there_are_no_keys(certify, monkeypatch, nowhere):
+    certify.write("a file", "")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(certify.folder / nowhere))
+    assert default_trust().keys == ()
+    assert own_revoked() == NOBODY
+
+
+@pytest.mark.parametrize("home", [RuntimeError("no home"), Path("~/.config/certify")], ids=["none", "in this folder"])
+@pytest.mark.parametrize("command", ["audit", "sign", "keygen"])
+def test_no_home(certify, monkeypatch, home, command):
+    """As in a container, for a user of no name. What the current folder has under such a path is not read."""
+
+    def folder(*_, **__):
+        if isinstance(home, Exception):
+            raise home
+        return home
+
+    monkeypatch.setattr(userkeys, "user_config_path", folder)
+    trusted = certify.folder / "~" / ".config" / "certify" / "allowed_signers"
+    trusted.parent.mkdir(parents=True)
+    trusted.write_text(trust_line(ALICE))
+    ran = certify(command, *([] if command == "keygen" else [certify.write("c.json", certificate(ALICE))]))
+    assert ran.code == 2
+    assert ran.error.startswith("certify: expected a home for your keys, found none: HOME or XDG_CONFIG_HOME")
 
 
 def test_trust_file_names_its_line(certify):
