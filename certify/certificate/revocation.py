@@ -55,10 +55,13 @@ def parse_revoked(data: bytes) -> Revoked:
     for number, line in enumerate(data.split(b"\n"), start=1):
         place = f"line {number}"
         try:
-            text = line.decode("utf-8").partition("#")[0].strip(" \t\r")
+            whole = line.decode("utf-8").strip(" \t\r")
         except UnicodeDecodeError:
             raise InputError("expected UTF-8, found other bytes", place) from None
-        if text:
+        if "\r" in whole:
+            # What follows it may be meant as a line of its own, and would be passed over in a comment.
+            raise InputError("expected lines that end in a line feed, found a carriage return alone", place)
+        if text := whole.partition("#")[0].strip(" \t"):
             key_ids.add(_read_line(text, place))
     return Revoked(frozenset(key_ids))
 

@@ -51,6 +51,12 @@ def test_nobody(text):
     assert parse(text) == NOBODY
 
 
+@pytest.mark.parametrize("text", ["# ours\r{}\r", "{} a comment\r{}\r", "\n{}# a comment\r{}"])
+def test_no_line_is_passed_over_in_a_comment(text):
+    with pytest.raises(InputError, match=r"^line \d: expected lines that end in a line feed, found a"):
+        parse(text.format(KEY, B.openssh()))
+
+
 def test_a_key_may_stand_twice():
     assert parse(f"{KEY}\n{KEY} again\nhash: {A.key_id}\n") == Revoked(frozenset({A.key_id}))
 
