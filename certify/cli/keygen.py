@@ -14,7 +14,7 @@ from certify.certificate.storage import read_capped
 from certify.certificate.trust import MAX_BYTES
 from certify.cli import rotation
 from certify.cli.output import FILE, Output, failed, output_options
-from certify.cli.passphrase import Passphrase
+from certify.cli.passphrase import DESCRIPTOR, Passphrase
 from certify.cli.rotation import Rotation
 from certify.cli.streams import write
 from certify.cli.userkeys import KeyPair, check_free, default_key, make_key
@@ -26,7 +26,7 @@ from certify.report.exit_codes import FAILED, HOLDS
 @click.option("-o", "--output", "out", type=FILE, help="The private key; else key.pem in your configuration folder.")
 @click.option("--name", help="Whose key it is, as others will read it; else your login name.")
 @click.option("--passphrase", "asked", is_flag=True, help="Encrypt it under a passphrase, asked for twice.")
-@click.option("--passphrase-fd", type=click.IntRange(0), metavar="N", help="The same, read from this descriptor.")
+@click.option("--passphrase-fd", type=DESCRIPTOR, metavar="N", help="The same, read from this descriptor.")
 @click.option("--rotate", "rotates", is_flag=True, help="Make a new key of your own and keep the old one.")
 @output_options
 def command(

@@ -21,10 +21,11 @@ import click
 from certify.errors import InputError, printable
 
 _MAX_BYTES = 1024
+DESCRIPTOR = click.IntRange(0, 2**31 - 1)
 
 passphrase_option: Callable[[Any], Any] = click.option(
     "--passphrase-fd",
-    type=click.IntRange(0),
+    type=DESCRIPTOR,
     metavar="N",
     help="Of an encrypted key: read the passphrase from this descriptor; else a terminal asks for it.",
 )

@@ -76,6 +76,14 @@ def test_descriptor_that_is_closed():
         Passphrase(reading).new()
 
 
+@pytest.mark.parametrize("command", ["keygen", "sign"])
+def test_descriptor_beyond_every_system(certify, command):
+    arguments = [] if command == "keygen" else ["c.json"]
+    ran = certify(command, *arguments, "--passphrase-fd", str(2**31))
+    assert ran.code == 2
+    assert "--passphrase-fd" in ran.error
+
+
 def test_descriptor_of_a_folder(tmp_path):
     descriptor = os.open(tmp_path, os.O_RDONLY)
     try:
