@@ -143,8 +143,8 @@ def check_own(envelope: Envelope, trust: Trust, at: datetime, revoked: Revoked) 
 def check_strangers(envelope: Envelope, trust: Trust) -> None:
     """Rule (b): no signature under an id that nobody here knows is by a trusted key.
 
-    Each such signature is tried with each trusted key, over the whole payload. Whoever makes a certificate chooses two
-    of these three numbers, so together they have a limit.
+    Each such signature is tried with each trusted key, over the whole payload. Whoever makes a certificate chooses
+    two of these three numbers, so together they have a limit.
 
     Raises:
         InvalidCertificateError: one is, or there is too much to try.
