@@ -28,10 +28,10 @@ print(repr(config.CACHE_DIR), sys.modules.get("yaml", "not loaded"))
 """
 
 
-def said(code, folder, *, before=""):
+def said(code, folder, *, before="", more=SOURCE):
     """What code prints that is run in a folder, from which Python itself imports nothing."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
-    environment = kept | {"PYTHONPATH": str(SOURCE), "PYTHONSAFEPATH": "1"}
+    environment = kept | {"PYTHONPATH": os.pathsep.join(map(str, (SOURCE, more))), "PYTHONSAFEPATH": "1"}
     command = [sys.executable, "-c", before + code]
     return subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True, text=True).stdout
 
@@ -55,7 +55,12 @@ def test_whoever_says_where_z3_is_is_heard(tmp_path):
 
 @pytest.mark.parametrize("before", ["", "import sys; sys.modules['yaml'] = 'theirs'"])
 def test_numbas_settings_are_not_taken_from_there(tmp_path, before):
-    pytest.importorskip("yaml")
     (tmp_path / ".numba_config.yaml").write_text("cache_dir: evil\n")
-    assert said(WHICH_SETTINGS, tmp_path, before=before) == ("'' theirs\n" if before else "'' not loaded\n")
-    assert [path.name for path in tmp_path.iterdir()] == [".numba_config.yaml"]
+    reader = tmp_path / "installed" / "yaml.py"
+    reader.parent.mkdir()
+    reader.write_text(
+        "def load(*_, **__): return {'cache_dir': 'evil'}\nsafe_load, CLoader, SafeLoader = load, None, None\n"
+    )
+    found = said(WHICH_SETTINGS, tmp_path, before=before, more=reader.parent)
+    assert found == ("'' theirs\n" if before else "'' not loaded\n")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".numba_config.yaml", "installed"]
