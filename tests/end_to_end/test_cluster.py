@@ -261,11 +261,12 @@ def test_a_worker_that_is_killed(tmp_path):
 
 @pytest.mark.long
 def test_an_item_of_which_workers_die(tmp_path):
+    """Dask blames whatever lay on the workers that died, so the item that is named may be another than the cause."""
     (tmp_path / "notes").mkdir()
     settings = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
     with cluster(tmp_path / "cluster", 3, **settings) as begun, cluster_crew(begun.address, 1) as crew:
         work = [Task(f"item {n}", partial(processes.die_at, n, tmp_path / "notes", 5), 1.0) for n in range(12)]
-        with pytest.raises(WorkLostError, match=r"^item 5: not decided, as every worker that was given it died$"):
+        with pytest.raises(WorkLostError, match=r"^item \d+: not decided, as every worker that was given it died$"):
             list(crew.run(do, work))
 
 

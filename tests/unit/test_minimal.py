@@ -31,7 +31,7 @@ from certify.issue import Options
 
 ALICE, BOB = signing_key(1), signing_key(2)
 FILE = Path(minimal.__file__)
-CERTIFICATES = FILE.parents[1] / "certificates"
+CERTIFICATES = Path(__file__).parents[2] / "certificates"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
