@@ -103,3 +103,7 @@ def span(seconds):
 
 def nothing(_):
     """No result at all."""
+
+
+def raise_it(error):
+    raise error

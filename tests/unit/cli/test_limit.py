@@ -61,18 +61,14 @@ def test_within_the_limit_it_is_called_elsewhere():
     assert multiprocessing.active_children() == []
 
 
-def test_what_it_raises_comes_back():
+def test_what_itprocesses.raise_its_comes_back():
     with pytest.raises(ValueError, match="invalid literal"):
         call_within(LONG, int, "x")
 
 
 def test_a_timeout_of_its_own_is_not_the_limit():
     with pytest.raises(TimeoutError):
-        call_within(LONG, _raise, TimeoutError("of its own"))
-
-
-def _raise(error):
-    raise error
+        call_within(LONG, processes.raise_it, TimeoutError("of its own"))
 
 
 def test_what_takes_longer_is_ended():
