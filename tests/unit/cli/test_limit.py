@@ -61,7 +61,7 @@ def test_within_the_limit_it_is_called_elsewhere():
     assert multiprocessing.active_children() == []
 
 
-def test_what_itprocesses.raise_its_comes_back():
+def test_what_it_raises_comes_back():
     with pytest.raises(ValueError, match="invalid literal"):
         call_within(LONG, int, "x")
 
