@@ -14,6 +14,7 @@ from certify.network import rounding
 from certify.network.rounding import Q31_BITS, SIGNIFICANT_BITS, Rule
 from certify.network.steps import (
     Clamp,
+    LeakyRelu,
     Offset,
     Relu,
     Requantize,
@@ -143,6 +144,8 @@ def step_terms(words: Vocabulary, steps: Sequence[Step], term: Term, low: int, h
         match step:
             case Relu():
                 term = words.relu(term)
+            case LeakyRelu(bits):
+                term = words.leaky_relu(term, 1 << bits)
             case Requantize(shift, rule, zero_point):
                 term = words.add(words.shift_right(term, shift, rule), zero_point)
             case RequantizeQ31(int(multiplier), int(shift), rule, zero_point):

@@ -17,7 +17,7 @@ import msgspec
 
 from certify.errors import InputError
 from certify.network.model import Dense, Network, require_chain
-from certify.network.steps import Clamp, Offset, Relu, RequantizeQ31, Step, rescale
+from certify.network.steps import Clamp, LeakyRelu, Offset, Relu, RequantizeQ31, Step, rescale
 
 _SHOWN = 160
 
@@ -118,7 +118,7 @@ def _with_one_shift(steps: tuple[Step, ...], rescaled: tuple[Step, ...], finer_b
     It is for `single`, which rounds once, and for `float32`, whose roundings are relative; `double` rounds at a fixed
     place before the shift.
     """
-    before = len(tuple(takewhile(lambda step: isinstance(step, Relu | Clamp | Offset), steps)))
+    before = len(tuple(takewhile(lambda step: isinstance(step, Relu | LeakyRelu | Clamp | Offset), steps)))
     ends = steps[before] if before < len(steps) else None
     if not isinstance(ends, RequantizeQ31) or ends.rule == "double" or not finer_bits:
         return rescaled

@@ -10,7 +10,7 @@ import z3
 from mutants import dense, network, plain_ticket, with_weight
 
 from certify.network.rounding import RULES
-from certify.network.steps import Clamp, Offset, Relu, Requantize, RequantizeQ31, Sign, Threshold
+from certify.network.steps import Clamp, LeakyRelu, Offset, Relu, Requantize, RequantizeQ31, Sign, Threshold
 from certify.proof import composition, formulas, refutation
 from certify.proof.obligations import NEGATIVE, StepsObligation, obligations
 from certify.proof.structure import pair_up
@@ -261,6 +261,7 @@ STEPS = {
     "no shift": Requantize(0, "half_even", 4),
     "clamp": Clamp(-4, 3),
     "offset": Offset(-6),
+    "leaky ReLU": LeakyRelu(3),
     "step": Threshold(),
     "sign": Sign(),
 }
