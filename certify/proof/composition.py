@@ -20,7 +20,8 @@ from itertools import groupby
 from certify.network.compare import common_scale
 from certify.network.model import Linear, Network
 from certify.network.steps import RequantizeQ31, RoundSignificant
-from certify.proof.formulas import step_terms
+from certify.proof.activation import RELU
+from certify.proof.formulas import constant_term, step_terms
 from certify.proof.structure import UNFED, Pair
 from certify.work import Task
 from solvers.smt import many, session
@@ -100,7 +101,9 @@ def check_network(target: Network, ticket: Network, pairs: Sequence[Pair], rlimi
     """Ask z3 for a grid point on which the networks' outputs differ; the model names it x0, x1, …"""
     if rlimit is None:
         multiplied = any(
-            isinstance(step, (RequantizeQ31, RoundSignificant)) for layer in target.layers for step in layer.steps
+            isinstance(step, (RequantizeQ31, RoundSignificant))
+            for layer in (*target.layers, *ticket.layers)
+            for step in layer.steps
         )
         rlimit = MULTIPLIERS_RLIMIT if multiplied else NETWORK_RLIMIT
     return session.check(network_formulas(Z3, target, ticket, pairs), rlimit)
@@ -134,14 +137,14 @@ class _Neurons:
             inputs, within = _variables(words, pair, group, tap)
             taps.append(inputs)
             self.bounds += within
-        self._read = [words.times(1 << pair.weight_bits, value.x) for inputs in taps for value in inputs]
-        self._read += [words.times(1 << pair.scale_bits, words.constant(value)) for value in pair.target.constants]
+        self._read = [words.times(pair.weight_scale, value.x) for inputs in taps for value in inputs]
+        self._read += [words.times(pair.scale, words.constant(value)) for value in pair.target.constants]
         self._carried = _Carried(words, pair, group, taps)
 
     def difference(self, output: int) -> Formula:
         """Return that one neuron's accumulators differ."""
         words, pair = self.words, self.pair
-        bias = words.times(1 << pair.scale_bits, words.constant(pair.target.bias[output]))
+        bias = words.times(pair.scale, words.constant(pair.target.bias[output]))
         target = words.total([_row(words, pair.target, output, self._read.__getitem__), bias])
         return words.differ(_row(words, pair.output, output, self._carried.term), target)
 
@@ -182,8 +185,11 @@ class _Carried:
             return words.constant(0)
         if column < len(pair.low):
             read = inputs[column - self.first_input]
+            if pair.hidden.steps != RELU:
+                above, below = (int(side[unit]) for side in pair.unit_slopes)
+                return words.subtract(words.times(above, read.p), words.times(below, read.q))
             return words.times(abs(u), read.q if u < 0 else read.p)
-        return words.relu(words.times(u, words.constant(pair.hidden.constants[column - len(pair.low)])))
+        return constant_term(words, pair, u, pair.hidden.constants[column - len(pair.low)])
 
 
 def _row(words: Vocabulary, layer: Linear, output: int, term: Callable[[int], Term]) -> Term:
@@ -212,8 +218,8 @@ def network_formulas(words: Vocabulary, target: Network, ticket: Network, pairs:
         inputs = [known.split(term) for term in ticket_out]
         carried = _Carried(words, pair, 0, [inputs]).term
         sums = [_row(words, pair.output, output, carried) for output in range(pair.output.outputs)]
-        ticket_out = known.after_steps(pair, pair.output, pair.scale_bits, sums)
-        target_out = known.after_steps(pair, pair.target, 0, _accumulator_terms(words, pair.target, target_out))
+        ticket_out = known.after_steps(pair, pair.output, pair.scale, sums)
+        target_out = known.after_steps(pair, pair.target, 1, _accumulator_terms(words, pair.target, target_out))
     left_bits, right_bits = common_scale(target, ticket)
     differences = [
         words.differ(words.times(1 << left_bits, left), words.times(1 << right_bits, right))
@@ -245,11 +251,11 @@ class _Definitions:
         self.equations.append(self.words.equal(x, self.words.subtract(p, q)))
         return _Input(x, p, q)
 
-    def after_steps(self, pair: Pair, layer: Linear, finer_bits: int, sums: Sequence[Term]) -> list[Term]:
-        """Return the outputs of one of the pair's layers whose accumulators are finer than the target's by 2^bits."""
+    def after_steps(self, pair: Pair, layer: Linear, scale: int, sums: Sequence[Term]) -> list[Term]:
+        """Return the outputs of one of the pair's layers whose accumulators are the target's times a scale."""
         outputs = []
         for output, total in enumerate(sums):
-            low, high = (end[output] << finer_bits for end in (pair.accumulator_low, pair.accumulator_high))
+            low, high = (end[output] * scale for end in (pair.accumulator_low, pair.accumulator_high))
             outputs.append(self.name(step_terms(self.words, layer.steps_of(output), self.name(total), low, high)))
         return outputs
 

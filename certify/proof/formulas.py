@@ -26,7 +26,8 @@ from certify.network.steps import (
     Thresholds,
     apply_step,
 )
-from certify.proof.obligations import NEGATIVE, PairObligations, StepsObligation, WeightObligations
+from certify.proof.activation import slopes
+from certify.proof.obligations import NEGATIVE, PairObligations, Range, StepsObligation, WeightObligations
 from certify.proof.structure import UNFED, Pair
 from solvers.smt.vocabulary import Formula, Term, Vocabulary
 
@@ -69,18 +70,41 @@ def lemma_formula(words: Vocabulary, u: int, which: int | str = "") -> Formula:
     return words.differ(words.relu(words.times(u, words.variable(f"x{which}"))), words.times(abs(u), half))
 
 
-class _Edges(dict[tuple[int, int], Term]):
-    """The terms v·(|u|·p) by v and u, each made once: an edge on what a unit carries, by the lemma of condition 2."""
+def activation_formula(
+    words: Vocabulary, steps: Sequence[Step], u: int, box: Range, which: int | str = ""
+) -> Formula:
+    """Return the negation of: σ(u·x) = above·p - below·q (condition 2, for another activation than ReLU)."""
+    x, p, q = (words.variable(f"{name}{which}") for name in "xpq")
+    above, below = slopes(tuple(steps), u, *box)
+    low, high = sorted(u * end for end in box)
+    carried = step_terms(words, steps, words.times(u, x), low, high)
+    return words.differ(carried, words.subtract(words.times(above, p), words.times(below, q)))
 
-    def __init__(self, words: Vocabulary, variable: Term) -> None:
+
+def identity_formula(
+    words: Vocabulary, steps: Sequence[Step], factor: int, box: Range, which: int | str = ""
+) -> Formula:
+    """Return the negation of: σ(x) - σ(-x) = factor·x."""
+    x, (low, high) = words.variable(f"x{which}"), box
+    above, below = step_terms(words, steps, x, low, high), step_terms(words, steps, words.minus(x), -high, -low)
+    return words.differ(words.subtract(above, below), words.times(factor, x))
+
+
+class _Edges(dict[tuple[int, int], Term]):
+    """The terms v·(|u|·p) by v and u, each made once: an edge on what a unit carries, by the lemma of condition 2.
+
+    Of q, which is -x, a unit of slope u carries -u: after a ReLU |u|.
+    """
+
+    def __init__(self, words: Vocabulary, variable: Term, sign: int) -> None:
         super().__init__()
-        self.words, self.variable = words, variable
+        self.words, self.variable, self.sign = words, variable, sign
         self._units: dict[int, Term] = {}
 
     def __missing__(self, edge: tuple[int, int]) -> Term:
         v, u = edge
         if u not in self._units:
-            self._units[u] = self.words.times(abs(u), self.variable)
+            self._units[u] = self.words.times(self.sign * u, self.variable)
         self[edge] = made = self.words.times(v, self._units[u])
         return made
 
@@ -90,15 +114,16 @@ def half_variable(half: int) -> str:
     return "q" if half == NEGATIVE else "p"
 
 
-def weight_formulas(words: Vocabulary, listed: WeightObligations, weight_bits: int, variable: Term) -> list[Formula]:
-    """Return the negations of weight obligations, all of one half: left ≠ right, on its variable (condition 3)."""
-    made, kept = _Edges(words, variable), zip(listed.v.tolist(), listed.u.tolist(), strict=True)
-    edges = [made[edge] for edge in kept]
+def weight_formulas(words: Vocabulary, listed: WeightObligations, scale: int, variable: Term) -> list[Formula]:
+    """Return the negations of weight obligations, all of one half: left ≠ right, on its variable (condition 3).
+
+    A product of two ticket weights is the target weight that it stands for times `scale`.
+    """
     sign = -1 if NEGATIVE in listed.half[:1] else 1
+    made, kept = _Edges(words, variable, sign), zip(listed.v.tolist(), listed.u.tolist(), strict=True)
+    edges = [made[edge] for edge in kept]
     weights = [sign * weight for weight in listed.weight.tolist()]
-    right = {
-        weight: words.times(1 << weight_bits, words.times(weight, variable)) for weight in dict.fromkeys(weights)
-    }
+    right = {weight: words.times(scale, words.times(weight, variable)) for weight in dict.fromkeys(weights)}
     spans = zip(weights, pairwise(listed.start.tolist()), strict=True)
     return [words.differ(words.total(edges[first:last]), right[weight]) for weight, (first, last) in spans]
 
@@ -109,9 +134,14 @@ def bias_formula(words: Vocabulary, item: PairObligations, output: int) -> Formu
     edges = slice(int(listed.start[output]), int(listed.start[output + 1]))
     kept = zip(listed.v[edges].tolist(), listed.u[edges].tolist(), listed.line[edges].tolist(), strict=True)
     left = words.total(
-        [words.times(v, words.relu(words.times(u, words.constant(_line_value(pair, line))))) for v, u, line in kept]
+        [words.times(v, constant_term(words, pair, u, _line_value(pair, line))) for v, u, line in kept]
     )
-    return words.differ(left, words.times(1 << pair.scale_bits, _bias_term(words, pair, output)))
+    return words.differ(left, words.times(pair.scale, _bias_term(words, pair, output)))
+
+
+def constant_term(words: Vocabulary, pair: Pair, u: int, value: int) -> Term:
+    """Return σ(u·c) of a constant line, unevaluated."""
+    return step_terms(words, pair.hidden.steps, words.times(u, words.constant(value)), u * value, u * value)
 
 
 def _line_value(pair: Pair, line: int) -> int:
@@ -132,7 +162,7 @@ def _bias_term(words: Vocabulary, pair: Pair, output: int) -> Term:
 
 def steps_formulas(words: Vocabulary, steps: StepsObligation) -> tuple[Formula, Formula]:
     """Return the range of the target's integers a, and the negation of: the steps on s·a and on a agree."""
-    a, s = words.variable("a"), 1 << steps.finer_before
+    a, s = words.variable("a"), steps.factor << steps.finer_before
     ours = words.times(1 << steps.finer_after, step_terms(words, steps.target, a, steps.low, steps.high))
     theirs = step_terms(words, steps.ticket, words.times(s, a), s * steps.low, s * steps.high)
     return words.within(a, steps.low, steps.high), words.differ(ours, theirs)

@@ -6,6 +6,12 @@ integers; `refutation` puts them before z3 unsimplified, and `digest` names them
 range   the box of an input is not empty: z3 must answer `sat` to it alone (condition 4)
 relu    for one kept u and one input box: x = p - q with p = σ(x) in P and q = σ(-x) in Q, and σ(u·x) = u·p for
         u ≥ 0, |u|·q for u < 0 (condition 2)
+activation
+        instead, of a pair whose hidden layer has another activation than ReLU (docs/activations.md): for one kept u
+        and one input box: x = p - q as before, and σ(u·x) = above·p - below·q; where the ticket divides its
+        accumulators by a factor, for one box: σ(x) - σ(-x) = factor·x. Both sides of every unit then stand in weight
+        obligations, v·(above·p) and v·(-below·q), whose right sides are times the factor. Only tickets that have such
+        a pair have this kind
 weight  for one output, one input and one half: ∀p in P: Σ v·(u·p) = 2^r·(w·p), or
         ∀q in Q: Σ v·(|u|·q) = 2^r·(-w·q) (condition 3). p and q are the ticket's integers, finer than the target's
         by the pair's input scale, on which both sides depend alike; the scale left is the weights', 2^r = δ_t/δ².
@@ -38,12 +44,15 @@ from numpy.typing import NDArray
 from certify.network.matrix import Int64Array
 from certify.network.operators import Convolution
 from certify.network.steps import RequantizeQ31, RoundSignificant, Step, Thresholds, apply_steps
+from certify.proof.activation import RELU
 from certify.proof.structure import Pair
 
-Kind: TypeAlias = Literal["range", "relu", "weight", "bias", "steps"]
+Kind: TypeAlias = Literal["range", "relu", "weight", "bias", "steps", "activation"]
 QuestionKind: TypeAlias = Kind | Literal["neuron", "network", "curve", "sum", "unit", "output"]
 KINDS: tuple[Kind, ...] = ("range", "relu", "weight", "bias", "steps")
 Range: TypeAlias = tuple[int, int]
+
+_ACTIVATION: Kind = "activation"
 
 POSITIVE, NEGATIVE = 0, 1
 _OWN = {RequantizeQ31: "multiplier", RoundSignificant: "rounding to significant bits", Thresholds: "thresholds"}
@@ -59,7 +68,8 @@ class WeightObligations:
         input, half: int64[m]; half is POSITIVE (p) or NEGATIVE (q).
         weight: int64[m], the target's w.
         start: int64[m + 1]; the edges of obligation i are start[i] to start[i + 1].
-        u, v: int64[edges], the kept weights of the first and the second matrix.
+        u, v: int64[edges], the kept weights of the first and the second matrix; instead of u the slope of its unit
+            in this half, where the activation is another than ReLU.
         ranges: for each half, the range of p or q for each input.
         taps: of a kernel.
     """
@@ -142,6 +152,7 @@ class StepsObligation:
         low, high: the range of the target's integers that these steps are applied to.
         finer_before, finer_after: the ticket's integers there, and what the steps leave, are finer by 2^these.
         part: which of the steps in words, where they are not all.
+        factor: the ticket's integers there are besides times this.
     """
 
     outputs: tuple[int, ...]
@@ -152,6 +163,7 @@ class StepsObligation:
     finer_before: int
     finer_after: int
     part: str = ""
+    factor: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,10 +186,15 @@ class PairObligations:
     biases: BiasObligations
     steps: tuple[StepsObligation, ...]
 
+    @property
+    def identities(self) -> tuple[Range, ...]:
+        """Boxes on which σ(x) - σ(-x) has to be factor·x: those with both signs, where the ticket divides by it."""
+        return tuple(box for box in self.boxes if box[0] < 0 < box[1]) if self.pair.divides else ()
+
 
 def obligations(pair: Pair) -> PairObligations:
     """Return the obligations of one pair whose shape has been checked."""
-    boxes = [(low << pair.input_bits, high << pair.input_bits) for low, high in zip(pair.low, pair.high, strict=True)]
+    boxes = pair.boxes
     edge_input = pair.unit_input[pair.kept_units]
     variable = (edge_input >= 0) & (edge_input < len(boxes))
     return PairObligations(
@@ -202,14 +219,16 @@ def _weight_obligations(pair: Pair, boxes: Sequence[Range], variable: NDArray[np
     negative = tuple((max(-high, 0), max(-low, 0)) for low, high in boxes)
     (rows, channels), kept = pair.weights.shape, pair.kept
     unit, row = pair.kept_units[variable], kept.row_of_entry()[variable]
-    u, v = pair.unit_weight[unit], kept.values[variable]
+    possible = np.array([[p != (0, 0), q != (0, 0)] for p, q in zip(positive, negative, strict=True)], dtype=bool)
+    u, v, half = pair.unit_weight[unit], kept.values[variable], (pair.unit_weight[unit] < 0).astype(np.int64)
+    if pair.hidden.steps != RELU:
+        unit, row, v, half, u = _both_sides(pair, unit, row, v, possible)
     column = pair.unit_input[unit] - pair.group_of(row) * channels
     assert not len(column) or (column.min() >= 0 and column.max() < channels)
     # The key of an obligation: output, tap, input, half as one number, in the order they are listed in.
-    key = (row * channels + column) * 2 + (u < 0)
+    key = (row * channels + column) * 2 + half
     order = np.argsort(key, kind="stable")
     edges = np.bincount(key, minlength=rows * channels * 2)
-    possible = np.array([[p != (0, 0), q != (0, 0)] for p, q in zip(positive, negative, strict=True)], dtype=bool)
     each = np.repeat(possible.reshape(pair.groups, channels * 2), rows // pair.groups, axis=0)
     listed = np.flatnonzero((edges > 0) | each.reshape(-1))
     row, column, half = listed // (channels * 2), (listed // 2) % channels, listed % 2
@@ -217,6 +236,17 @@ def _weight_obligations(pair: Pair, boxes: Sequence[Range], variable: NDArray[np
     start = np.concatenate([[0], np.cumsum(edges[listed])]).astype(np.int64)
     column = column + pair.group_of(row) * channels
     return WeightObligations(row, column, half, weight, start, u[order], v[order], (positive, negative), pair.taps)
+
+
+def _both_sides(
+    pair: Pair, unit: Int64Array, row: Int64Array, v: Int64Array, possible: NDArray[np.bool_]
+) -> tuple[Int64Array, ...]:
+    """Return unit, row, v, half and slope of every edge, once for each half that its input's box has."""
+    half = np.repeat(np.array([POSITIVE, NEGATIVE], dtype=np.int64), len(unit))
+    unit, row, v = (np.tile(each, 2) for each in (unit, row, v))
+    slope = pair.unit_slopes[half, unit]
+    has = possible.reshape(-1, 2)[pair.unit_input[unit], half]
+    return unit[has], row[has], v[has], half[has], slope[has]
 
 
 def _bias_obligations(pair: Pair, constant: NDArray[np.bool_]) -> BiasObligations:
@@ -242,6 +272,10 @@ def _steps_of(pair: Pair, output: int) -> Iterator[StepsObligation]:
     """Yield all steps of one output, in two parts where there is a multiplier."""
     target, ticket = pair.target.steps_of(output), pair.output.steps_of(output)
     low, high = pair.accumulator_low[output], pair.accumulator_high[output]
+    if pair.divides:
+        bits, part = pair.scale_bits, "the division by the factor"
+        yield StepsObligation((output,), (), ticket[:1], low, high, bits, bits, part, pair.factor)
+        ticket = ticket[1:]
     ours, theirs = _before_own(target), _before_own(ticket)
     if (ours, theirs) == (target, ticket):
         yield StepsObligation((output,), target, ticket, low, high, pair.scale_bits, pair.left_bits)
@@ -281,16 +315,19 @@ def digest(listed: Sequence[PairObligations]) -> dict[QuestionKind, Count]:
     What is hashed for each pair is a line of canonical JSON with the pair's index, scales, boxes, constants and
     steps, and then the arrays of the kind as int64 little-endian.
     """
-    hashes = {kind: hashlib.sha256() for kind in KINDS}
-    counts = dict.fromkeys(KINDS, 0)
+    kinds = (*KINDS, _ACTIVATION) if any(item.pair.hidden.steps != RELU for item in listed) else KINDS
+    hashes = {kind: hashlib.sha256() for kind in kinds}
+    counts = dict.fromkeys(kinds, 0)
     for item in listed:
         header = _header(item)
-        for kind, (count, arrays) in _contents(item).items():
+        contents = _contents(item)
+        for kind in kinds:
+            count, arrays = contents[kind]
             counts[kind] += count
             hashes[kind].update(kind.encode() + b"\n" + header)
             for array in arrays:
                 hashes[kind].update(array.astype("<i8").tobytes())
-    return {kind: Count(counts[kind], hashes[kind].hexdigest()) for kind in KINDS}
+    return {kind: Count(counts[kind], hashes[kind].hexdigest()) for kind in kinds}
 
 
 def _header(item: PairObligations) -> bytes:
@@ -305,6 +342,7 @@ def _header(item: PairObligations) -> bytes:
         "steps": msgspec.to_builtins([pair.target.steps, pair.output.steps]),
         "lemmas": [[str(value) for value in lemma] for lemma in item.lemmas],
         **_place(pair),
+        **_activation(pair),
     }
     return json.dumps(described, sort_keys=True, separators=(",", ":")).encode() + b"\n"
 
@@ -318,13 +356,21 @@ def _place(pair: Pair) -> dict[str, Any]:
     return {"windows": windows, "groups": pair.groups} if windows else {}
 
 
+def _activation(pair: Pair) -> dict[str, Any]:
+    """Return what is asked of an activation; nothing for a ReLU."""
+    if pair.hidden.steps == RELU:
+        return {}
+    return {"activation": msgspec.to_builtins(pair.hidden.steps), "factor": str(pair.factor), "divides": pair.divides}
+
+
 def _contents(item: PairObligations) -> dict[Kind, tuple[int, tuple[Int64Array, ...]]]:
-    weights, biases = item.weights, item.biases
+    weights, biases, is_other = item.weights, item.biases, item.pair.hidden.steps != RELU
     target = item.pair.target
     constants = target.weights.to_dense()[:, target.taps * target.channels :]
     return {
         "range": (len(item.boxes), ()),
-        "relu": (len(item.lemmas), ()),
+        "relu": (0 if is_other else len(item.lemmas), ()),
+        "activation": (len(item.lemmas) + len(item.identities) if is_other else 0, ()),
         "weight": (
             len(weights),
             (weights.output, weights.input, weights.half, weights.weight, weights.start, weights.u, weights.v),

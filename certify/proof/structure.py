@@ -3,9 +3,11 @@
 docs/proof.md, "The conditions", and docs/convolutions.md. Read from the two networks alone, the target's layers in
 their order and the ticket's beside them.
 0. The ticket has a pair of layers for each of the target's linear ones, and the target's own operator for every
-   other, reading what the target's reads. Hidden layers have no bias and exactly the step ReLU; output layers have no
-   bias, no constants and the target's steps, rescaled. Of a convolution's pair the hidden layer has a kernel of one
-   tap, the output layer the target's kernel size, stride and dilation; one of them has the target's padding.
+   other, reading what the target's reads. Hidden layers have no bias and exactly the step ReLU, or another activation
+   (docs/activations.md), which has obligations of its own; output layers have no bias, no constants and the target's
+   steps, rescaled, after the division that such an activation may need. Of a convolution's pair the hidden layer has
+   a kernel of one tap, the output layer the target's kernel size, stride and dilation; one of them has the target's
+   padding.
 1. In the first matrix of a pair every hidden unit keeps weights from one input only.
 5. The box that the next layer is proved on contains every value of this one, for target and ticket.
 
@@ -28,7 +30,8 @@ from certify.network.model import INPUT, Dense, Linear, Network, Operator
 from certify.network.operators import Convolution
 from certify.network.operators.operator import Interval, column
 from certify.network.operators.window import Window
-from certify.network.steps import Relu, Requantize, Step, apply_steps, rescale
+from certify.network.steps import apply_steps
+from certify.proof.activation import RELU, Scale, is_activation, scale_of, slopes_fit, slopes_of_units
 
 UNFED = -1
 MAX_BITS = 8192
@@ -54,10 +57,13 @@ class Pair:
         low, high: int[inputs], the box of the target layer's inputs, 0 in it where there is padding.
         accumulator_low, accumulator_high: int[outputs], what the target's accumulators can reach on it.
         input_bits: the ticket's input integers are the target's times 2^input_bits.
-        weight_bits: a product of two ticket weights is finer than a target weight by 2^weight_bits.
+        weight_bits: a product of two ticket weights, the activation's own finer bits included, is finer than a target
+            weight by 2^weight_bits.
         left_bits: the ticket's output integers are the target's times 2^left_bits.
         unit_input: int64[units], the input that each unit keeps, constant lines after all inputs, or UNFED.
         unit_weight: int64[units], the weight kept there, 0 for UNFED.
+        factor: the ticket's accumulators are the target's times factor · 2^scale_bits; 1 after a ReLU.
+        divides: whether the ticket's first step after its accumulators is the division by the factor.
     """
 
     index: int
@@ -75,11 +81,34 @@ class Pair:
     left_bits: int
     unit_input: Int64Array
     unit_weight: Int64Array
+    factor: int = 1
+    divides: bool = False
 
     @property
     def scale_bits(self) -> int:
-        """log2 s: the ticket's accumulators are the target's times 2^scale_bits."""
+        """log2 s: the ticket's accumulators are the target's times 2^scale_bits, times the factor."""
         return self.input_bits + self.weight_bits
+
+    @property
+    def weight_scale(self) -> int:
+        """A product of two ticket weights, over the target weight that it stands for."""
+        return self.factor << self.weight_bits
+
+    @property
+    def scale(self) -> int:
+        """The ticket's accumulators are the target's times this."""
+        return self.factor << self.scale_bits
+
+    @property
+    def boxes(self) -> list[tuple[int, int]]:
+        """The box of every input, on the ticket's scale."""
+        bits = self.input_bits
+        return [(low << bits, high << bits) for low, high in zip(self.low, self.high, strict=True)]
+
+    @cached_property
+    def unit_slopes(self) -> Int64Array:
+        """int64[2, units]: what each unit carries is [0]·x for x ≥ 0 and [1]·x for x ≤ 0 (condition 2)."""
+        return slopes_of_units(self.hidden.steps, self.unit_weight, self.unit_input, self.boxes)
 
     @property
     def taps(self) -> int:
@@ -251,7 +280,8 @@ def _pair(at: tuple[int, int, int], layer: Linear, hidden: Linear, output: Linea
     weight_bits = hidden.precision_bits + output.precision_bits - layer.precision_bits
     if weight_bits < 0:
         raise NotApplicableError(f"condition 0: pair {index}: δ_t ≥ δ² fails by {-weight_bits} bits")
-    left_bits = _check_steps(index, layer, output, input_bits + weight_bits)
+    scale = _check_steps(index, layer, hidden, output, input_bits + weight_bits)
+    weight_bits += scale.more_bits
     unit_input, unit_weight = _feeds(index, hidden)
     low, high = _channel_bounds(layer, read.values)
     least, greatest, _ = layer.kernel_bounds(low, high)
@@ -269,9 +299,11 @@ def _pair(at: tuple[int, int, int], layer: Linear, hidden: Linear, output: Linea
         accumulator_high=tuple(greatest),
         input_bits=input_bits,
         weight_bits=weight_bits,
-        left_bits=left_bits,
+        left_bits=scale.left_bits,
         unit_input=unit_input,
         unit_weight=unit_weight,
+        factor=scale.factor,
+        divides=scale.divides,
     )
     _check_padding(pair)
     return pair
@@ -330,18 +362,14 @@ def _check_padding(pair: Pair) -> None:
         raise NotApplicableError(f"condition 0: pair {pair.index}: {problem}")
 
 
-def _check_steps(index: int, layer: Linear, output: Linear, scale_bits: int) -> int:
-    """Check that the ticket's steps are the target's, rescaled; return how much finer what they leave is.
-
-    What is finer may be brought to the target's own scale by one more step, exactly.
-    """
-    steps, left_bits = rescale(layer.steps, scale_bits)
-    if output.steps == steps:
-        return left_bits
-    to_own_scale: tuple[Step, ...] = (Requantize(left_bits, "floor"),)
-    if left_bits and output.steps == steps + to_own_scale:
-        return 0
-    raise NotApplicableError(f"condition 0: pair {index}: the steps are not the target's, rescaled")
+def _check_steps(index: int, layer: Linear, hidden: Linear, output: Linear, bits: int) -> Scale:
+    """Check that the ticket's steps are the target's, rescaled, after a division where the activation needs one."""
+    scale = scale_of(hidden.steps, layer.steps, output.steps, bits)
+    if scale is None:
+        raise NotApplicableError(f"condition 0: pair {index}: the steps are not the target's, rescaled")
+    if hidden.steps != RELU and not slopes_fit(hidden.steps, hidden.weights.values):
+        raise NotApplicableError(f"pair {index}: the slopes of hidden units leave the machine word")
+    return scale
 
 
 def _check_width(index: int, ends: Sequence[int], scale_bits: int) -> None:
@@ -352,8 +380,9 @@ def _check_width(index: int, ends: Sequence[int], scale_bits: int) -> None:
 
 
 def _check_nothing_extra(index: int, hidden: Linear, output: Linear) -> None:
-    if hidden.steps != (Relu(),):
-        raise NotApplicableError(f"condition 0: pair {index}: the hidden layer's steps are not exactly a ReLU")
+    if not is_activation(hidden.steps):
+        problem = "the hidden layer's steps are not exactly a ReLU, nor ReLUs, leaky ReLUs and clamps with 0 at 0"
+        raise NotApplicableError(f"condition 0: pair {index}: {problem}")
     if any(hidden.bias) or any(output.bias):
         raise NotApplicableError(f"condition 0: pair {index}: a layer of the ticket has a bias")
     if output.constants:
@@ -378,14 +407,19 @@ def _next_box(pair: Pair) -> tuple[list[int], list[int]]:
     """Condition 5: return the bounds of what every output channel leaves, the same for target and ticket.
 
     The steps are monotone, so mapped end points span what they leave. The ticket's accumulators are the target's
-    times 2^scale_bits, as the obligations prove, and its end points are mapped by its own steps.
+    times `scale`, as the obligations prove, and its end points are mapped by its own steps.
     """
     ends: tuple[list[int], list[int]] = ([], [])
     for output, accumulators in enumerate(zip(pair.accumulator_low, pair.accumulator_high, strict=True)):
         ours, theirs = pair.target.steps_of(output), pair.output.steps_of(output)
         for side, accumulator in zip(ends, accumulators, strict=True):
             end = apply_steps(ours, accumulator)
-            if apply_steps(theirs, accumulator << pair.scale_bits) != end << pair.left_bits:
+            if pair.divides and apply_steps(theirs[:1], accumulator * pair.scale) != accumulator << pair.scale_bits:
+                problem = (
+                    f"its first step does not divide by {pair.factor}, as σ(x) - σ(-x) = {pair.factor}·x asks for"
+                )
+                raise NotApplicableError(f"condition 5: pair {pair.index}: {problem}")
+            if apply_steps(theirs, accumulator * pair.scale) != end << pair.left_bits:
                 raise NotApplicableError(f"condition 5: pair {pair.index}: the next layer's boxes differ")
             side.append(end)
     return ends

@@ -36,7 +36,7 @@ def weight_formulas(item):
     for index in range(len(item.weights)):
         alone = item.weights.part(index, index + 1)
         variable = z3.Int("pq"[int(alone.half[0])])
-        made += formulas.weight_formulas(Z3, alone, item.pair.weight_bits, variable)
+        made += formulas.weight_formulas(Z3, alone, item.pair.weight_scale, variable)
     return made
 
 
@@ -249,7 +249,7 @@ def test_nothing_is_simplified():
 
 def test_numerals_outlive_what_made_them():
     """Many products in one sum, each of its own numerals."""
-    products = formulas._Edges(Z3, z3.Int("p"))
+    products = formulas._Edges(Z3, z3.Int("p"), 1)
     made = [products[v, v + 5_000] for v in range(1, 4_000)]
     assert [weight_edge(term, "p") for term in made] == [(v, v + 5_000) for v in range(1, 4_000)]
     assert products[7, 5_007].eq(made[6])
