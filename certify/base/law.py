@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from certify.base.activation import RELU, Activation
 from certify.errors import InputError
 from certify.network.matrix import Int64Array
 
@@ -46,12 +47,14 @@ class BaseNetwork:
         widths: hidden units of each pair of matrices; matrices 2i and 2i + 1 (from 0) are pair i.
         precisions: δ_in and δ of each pair.
         quantization: the operator from δ_in to δ.
+        activation: of the hidden units.
     """
 
     seed: str
     widths: tuple[int, ...]
     precisions: tuple[Precision, ...]
     quantization: Quantization = "floor"
+    activation: Activation = RELU
 
 
 def key_of(seed: str) -> NDArray[np.uint64]:

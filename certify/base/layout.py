@@ -2,9 +2,10 @@
 
 Theorem 1 of Kumar and Natale (arXiv:2508.11020) puts a pair of random matrices in the place of each layer of the
 target that has weights. The first has a row for every hidden unit and a column for every input channel and constant
-line, and is followed by a ReLU; the second has a row for every output channel and kernel tap, and is followed by the
-target's own steps. With groups of channels, each group has units of its own, as many as every other, and its rows
-stand together. A dense layer has one group and one tap, and its channels are its inputs.
+line, and is followed by a ReLU, or another activation (`activation`); the second has a row for every output channel
+and kernel tap, and is followed by the target's own steps. With groups of channels, each group has units of its own,
+as many as every other, and its rows stand together. A dense layer has one group and one tap, and its channels are its
+inputs.
 
 A product of two random weights of precision δ has precision δ², so the pair's accumulator is finer than the
 target's by s = δ_t/δ² (for every pair before it that did not end at its own scale), and its steps are the target's
@@ -24,6 +25,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from certify.base.activation import RELU, Activation, division, finer_bits, signed_layers
 from certify.base.law import BaseNetwork, Precision
 from certify.errors import InputError
 from certify.network.model import INPUT, Linear, Network
@@ -42,12 +44,15 @@ class Pair:
         weight_bits: a product of two random weights is finer than a target weight by 2^weight_bits.
         constants: what the constant lines carry, on the pair's input scale.
         steps: the target's steps for this pair's accumulator.
+        divides: whether they begin with the division that another activation than ReLU asks for: every input and
+            every constant line then has both halves (`activation`).
     """
 
     input_bits: int
     weight_bits: int
     constants: tuple[int, ...]
     steps: tuple[Step, ...]
+    divides: bool = False
 
 
 def linear_layers(target: Network) -> list[tuple[int, Linear]]:
@@ -89,13 +94,15 @@ def constant_lines(layer: Linear) -> int:
     return lines
 
 
-def pairs(target: Network, precisions: Sequence[Precision]) -> tuple[Pair, ...]:
+def pairs(target: Network, precisions: Sequence[Precision], activation: Activation = RELU) -> tuple[Pair, ...]:
     """Return what the target fixes of every pair, in order.
 
     Raises:
-        InputError: too many layers follow each other without a step that ends at its own scale.
+        InputError: too many layers follow each other without a step that ends at its own scale, or a layer's
+            accumulators are beyond what another activation than ReLU can have.
     """
     found: list[Pair] = []
+    both = signed_layers(target) if activation != RELU else frozenset()
     finer = dict.fromkeys((INPUT, *range(len(target.layers))), 0)
     to_reset = _read_by_others(target)
     for (index, layer), precision in zip(linear_layers(target), precisions, strict=True):
@@ -103,13 +110,16 @@ def pairs(target: Network, precisions: Sequence[Precision]) -> tuple[Pair, ...]:
         weight_bits = 2 * precision.kept - layer.precision_bits
         radix = radix_bits(layer.precision_bits)
         constants = tuple(1 << (radix * line + input_bits) for line in range(constant_lines(layer)))
-        steps, left = rescale(layer.steps, input_bits + weight_bits)
+        more = 0 if index in both else finer_bits(activation)
+        steps, left = rescale(layer.steps, input_bits + weight_bits + more)
         if left > MAX_FINER_BITS:
             problem = f"expected a ticket finer than its target by at most {MAX_FINER_BITS} bits, found {left}"
             raise InputError(problem, f"layers[{index}]")
         if left and index in to_reset:
             steps, left = (*steps, Requantize(left, "floor")), 0
-        found.append(Pair(input_bits, weight_bits, constants, steps))
+        if index in both:
+            steps = (division(target, index, activation, input_bits + weight_bits), *steps)
+        found.append(Pair(input_bits, weight_bits, constants, steps, index in both))
         finer[index] = left
     return tuple(found)
 
@@ -123,7 +133,8 @@ def _read_by_others(target: Network) -> set[int]:
 def matrix_shapes(target: Network, base: BaseNetwork) -> tuple[tuple[int, int], ...]:
     """Return (rows, columns) of every matrix that the base network has for this target."""
     shapes: list[tuple[int, int]] = []
-    for layer, pair, width in zip(target.linear, pairs(target, base.precisions), base.widths, strict=True):
+    around = pairs(target, base.precisions, base.activation)
+    for layer, pair, width in zip(target.linear, around, base.widths, strict=True):
         columns = layer.channels + len(pair.constants)
         shapes += [(layer.groups * width, columns), (layer.outputs * layer.taps, width)]
     return tuple(shapes)
