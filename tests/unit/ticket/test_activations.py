@@ -8,18 +8,22 @@ from dataclasses import replace
 
 import mutants
 import naive
+import numpy as np
 import pytest
 
 from certify.base.activation import activation_name, read_activation
 from certify.base.law import BaseNetwork, Precision
 from certify.base.layout import matrix_shapes, pairs
+from certify.base.mask import from_bits
 from certify.base.prune import prune
 from certify.errors import InputError
+from certify.network.matrix import from_dense
 from certify.network.reader import read_network
 from certify.network.steps import LeakyRelu, Relu, RequantizeQ31
 from certify.proof.claim import Verdict
 from certify.proof.prover import prove
 from certify.ticket import find_ticket
+from certify.ticket.given import find_ticket_in
 from certify.ticket.goal import Goal
 
 LEAKY = {"op": "leaky_relu", "negative_shift": 2}
@@ -138,3 +142,40 @@ def test_a_relu_is_what_it_was():
     assert pairs(target, precisions) == pairs(target, precisions, Relu())
     leaky = BaseNetwork("s", (3, 2), precisions, activation=LeakyRelu(1))
     assert matrix_shapes(target, leaky) == matrix_shapes(target, replace(leaky, activation=Relu()))
+
+
+def given(target, bits, seed, width=150, kept=2):
+    """A whole base network of leaky ReLUs, of random weights."""
+    precisions = (Precision(kept, kept),) * len(target.layers)
+    base = BaseNetwork(seed, (width,) * len(precisions), precisions, activation=LeakyRelu(bits))
+    whole = tuple(from_bits(np.ones(shape, dtype=np.bool_)) for shape in matrix_shapes(target, base))
+    return prune(target, base, whole)
+
+
+def kept_by(network, masks):
+    layers = zip(network.layers, masks, strict=True)
+    return replace(network, layers=tuple(replace(own, weights=only(own.weights, mask)) for own, mask in layers))
+
+
+def only(weights, mask):
+    kept = np.zeros(mask.shape, dtype=np.bool_)
+    kept[mask.rows(), mask.columns] = True
+    return from_dense(np.where(kept, weights.to_dense(), 0))
+
+
+@pytest.mark.parametrize("number", [0, 2, 3])
+def test_found_in_a_given_network(number):
+    _, document, target = small(number)
+    base = given(target, 2, f"given {number}")
+    pruned = kept_by(base, find_ticket_in(target, base))
+    proof = prove(target, pruned)
+    assert (proof.verdict, proof.strategy) == (Verdict.PROVED, "decomposition")
+    assert naive.equal_on_grid(document, mutants.document_of(pruned))
+
+
+def test_a_given_network_that_does_not_divide():
+    target = read_network(json.dumps(mutants._document([-2], [2], [layer(3)])).encode())
+    base = given(target, 2, "0")
+    for steps in ((), (RequantizeQ31(2**30, 2, "single", 0, 4),)):
+        with pytest.raises(InputError, match=r"base.layers\[1\].then: expected first .* has both signs, found"):
+            find_ticket_in(target, mutants.with_layer(base, 1, steps=steps))
