@@ -25,6 +25,7 @@ from certify.network.step_form import MAX_PRECISION_BITS
 from certify.network.steps import MAX_NEGATIVE_SHIFT, LeakyRelu, Relu, RequantizeQ31, apply_step
 
 Activation: TypeAlias = Relu | LeakyRelu
+Bounds: TypeAlias = tuple[list[int], list[int]]
 RELU = Relu()
 LEAKY = "leaky_relu:"
 
@@ -48,37 +49,37 @@ def read_activation(name: str) -> Activation:
     raise InputError(f"expected relu, or {LEAKY}A with A from 1 to {MAX_NEGATIVE_SHIFT}, found {name[:40]!r}")
 
 
-def channel_bounds(layer: Linear, read: Interval) -> tuple[list[int], list[int]]:
+def finer_bits(activation: Activation) -> int:
+    """Return by how many bits finer what an activation gives is than what it is given."""
+    return 0 if isinstance(activation, Relu) else activation.negative_shift
+
+
+def channel_bounds(layer: Linear, read: Interval) -> Bounds:
     """Return the bounds of every input of a layer: of a convolution those of its channels, padding included."""
     if isinstance(layer, Convolution):
         return layer.channel_bounds(read)
     return read.low.reshape(-1).tolist(), read.high.reshape(-1).tolist()
 
 
-def finer_bits(activation: Activation) -> int:
-    """Return by how many bits finer what an activation gives is than what it is given."""
-    return 0 if isinstance(activation, Relu) else activation.negative_shift
-
-
-def signed_layers(target: Network) -> frozenset[int]:
-    """Return the layers with weights, by their indices, that read an input of both signs."""
-    reach = graph_reach(target)
-    found = set()
+def signed_layers(target: Network) -> dict[int, Bounds]:
+    """Return the layers with weights, by index, that read an input of both signs, and their inputs' bounds."""
+    outputs = {INPUT: box_interval(target.input)}
+    outputs |= {index: reach.output for index, reach in enumerate(graph_reach(target))}
+    found: dict[int, Bounds] = {}
     for index, layer in enumerate(target.layers):
-        source = target.sources(index)[0]
-        read = box_interval(target.input) if source == INPUT else reach[source].output
         if isinstance(layer, Linear):
-            bounds = zip(*channel_bounds(layer, read), strict=True)
-            found |= {index} if any(low < 0 < high for low, high in bounds) else set()
-    return frozenset(found)
+            bounds = channel_bounds(layer, outputs[target.sources(index)[0]])
+            found |= {index: bounds} if any(low < 0 < high for low, high in zip(*bounds, strict=True)) else {}
+    return found
 
 
-def division(target: Network, index: int, activation: Activation, finer: int) -> RequantizeQ31:
+def division(target: Network, index: int, bounds: Bounds, activation: Activation, finer: int) -> RequantizeQ31:
     """Return the step that divides a layer's accumulators by 2^a + 1.
 
     Args:
         target: the target.
         index: of its layer.
+        bounds: of the layer's inputs.
         activation: of the hidden units before.
         finer: the base network's accumulators are finer than the target's by so many bits, and times 2^a + 1.
 
@@ -86,6 +87,7 @@ def division(target: Network, index: int, activation: Activation, finer: int) ->
         InputError: an accumulator is too large to be divided exactly, or has precision bits that no step has.
     """
     layer, source, place = target.layers[index], target.sources(index)[0], f"layers[{index}]"
+    assert isinstance(layer, Linear)
     read = target.input.precision_bits if source == INPUT else target.precisions()[source]
     bits, shift = layer.precision([read]) + finer, finer_bits(activation)
     if not 0 <= bits <= MAX_PRECISION_BITS:
@@ -94,8 +96,8 @@ def division(target: Network, index: int, activation: Activation, finer: int) ->
     # The nearest multiplier to 2^(31 + shift) / factor; half a unit of it is what the rounding bears.
     factor = (1 << shift) + 1
     step = RequantizeQ31(((2 << Q31_BITS + shift) + factor) // (2 * factor), shift, "single", 0, bits)
-    accumulator = graph_reach(target)[index].accumulator
-    largest = max(int(max(accumulator.high.flat)), -int(min(accumulator.low.flat))) << finer
+    least, greatest, _ = layer.kernel_bounds(*bounds)
+    largest = max(map(abs, (*least, *greatest))) << finer
     if any(apply_step(step, end * factor) != end for end in (largest, -largest)):
         raise InputError(f"expected accumulators that are exact after a division by {factor}, found {largest}", place)
     return step

@@ -102,7 +102,7 @@ def pairs(target: Network, precisions: Sequence[Precision], activation: Activati
             accumulators are beyond what another activation than ReLU can have.
     """
     found: list[Pair] = []
-    both = signed_layers(target) if activation != RELU else frozenset()
+    both = signed_layers(target) if activation != RELU else {}
     finer = dict.fromkeys((INPUT, *range(len(target.layers))), 0)
     to_reset = _read_by_others(target)
     for (index, layer), precision in zip(linear_layers(target), precisions, strict=True):
@@ -118,7 +118,7 @@ def pairs(target: Network, precisions: Sequence[Precision], activation: Activati
         if left and index in to_reset:
             steps, left = (*steps, Requantize(left, "floor")), 0
         if index in both:
-            steps = (division(target, index, activation, input_bits + weight_bits), *steps)
+            steps = (division(target, index, both[index], activation, input_bits + weight_bits), *steps)
         found.append(Pair(input_bits, weight_bits, constants, steps, index in both))
         finer[index] = left
     return tuple(found)

@@ -66,13 +66,11 @@ def fit(target: Network, base: Network) -> tuple[Fit, ...]:
             pair = f"expected at least {layer.precision_bits} bits together with layers[{2 * index}]"
             problem = f"{pair}, found {hidden.precision_bits} + {output.precision_bits}: δ_t ≥ δ² fails"
             raise InputError(problem, f"base.layers[{2 * index + 1}].precision_bits")
-        finer, steps, divides = input_bits + weight_bits, output.steps, False
-        if activation != RELU and index in signed_layers(target):
-            _check_division(2 * index + 1, steps, division(target, index, activation, finer))
-            steps, divides = steps[1:], True
-        elif activation != RELU:
-            finer += finer_bits(activation)
-        left = _check_steps(2 * index + 1, steps, layer.steps, finer)
+        finer, divides = input_bits + weight_bits, activation != RELU and index in signed_layers(target)
+        if divides:
+            _check_division(target, index, activation, output, finer)
+        steps = output.steps[1:] if divides else output.steps
+        left = _check_steps(2 * index + 1, steps, layer.steps, finer + (0 if divides else finer_bits(activation)))
         found.append(Fit(hidden, output, input_bits, weight_bits, divides))
         input_bits = left
     return tuple(found)
@@ -101,10 +99,11 @@ def _check_hidden(index: int, hidden: Dense) -> Activation:
     return activation
 
 
-def _check_division(index: int, found: tuple[Step, ...], expected: Step) -> None:
-    if found[:1] != (expected,):
+def _check_division(target: Network, index: int, activation: Activation, output: Dense, finer: int) -> None:
+    expected = division(target, index, signed_layers(target)[index], activation, finer)
+    if output.steps[:1] != (expected,):
         problem = f"expected first {_written([expected])}, as an input before the leaky ReLU has both signs"
-        raise InputError(f"{problem}, found {_written(found)}", f"base.layers[{index}].then")
+        raise InputError(f"{problem}, found {_written(output.steps)}", f"base.layers[{2 * index + 1}].then")
 
 
 def _check_output(index: int, output: Dense) -> None:
