@@ -25,6 +25,7 @@ from certify.proof import formulas
 from certify.proof.activation import slopes
 from certify.proof.claim import Verdict
 from certify.proof.obligations import digest, obligations
+from certify.proof.piece import UNFED
 from certify.proof.questions import count, obligation_questions
 from certify.proof.structure import NotApplicableError, pair_up
 from solvers.smt import session
@@ -217,6 +218,6 @@ def test_random_tickets_and_their_mutants(number):
 def test_z3_terms_of_a_constant_line():
     own = ticket(TWO_BY_TWO, [2], [True])
     pair = pair_up(TWO_BY_TWO, own)[0]
-    for u, value in ((1, 3), (-2, 3), (0, 0)):
-        term = z3.simplify(formulas.constant_term(Z3, pair, u, value))
+    for u, line, value in ((1, 0, 1), (-2, 0, 1), (0, UNFED, 0)):
+        term = z3.simplify(formulas.line_term(Z3, pair, u, line))
         assert term.as_long() == apply_steps((LeakyRelu(2),), u * value)

@@ -25,9 +25,10 @@ from verdicts import (
 )
 
 from certify.network.steps import Clamp, Offset, Relu, Requantize, Sign, Step, Threshold
-from certify.proof import activation, structure
+from certify.proof import activation, conditions
 from certify.proof.claim import Verdict
-from certify.proof.obligations import NEGATIVE, obligations
+from certify.proof.obligations import obligations
+from certify.proof.piece import NEGATIVE
 from certify.proof.prover import prove
 from certify.proof.structure import NotApplicableError, pair_up
 
@@ -491,8 +492,8 @@ def test_numbers_of_as_many_bits_as_the_decomposition_holds(monkeypatch):
     """Accumulators from -18 to 15, the ticket's 8 times finer."""
     target = with_layer(TWO_BY_TWO, 0, steps=())
     ticket = finer(target, 3, ())
-    monkeypatch.setattr(structure, "MAX_BITS", 8)
+    monkeypatch.setattr(conditions, "MAX_BITS", 8)
     assert pair_up(target, ticket)[0].scale_bits == 3
-    monkeypatch.setattr(structure, "MAX_BITS", 7)
+    monkeypatch.setattr(conditions, "MAX_BITS", 7)
     with pytest.raises(NotApplicableError, match="pair 0: numbers of 8 bits, the decomposition holds 7"):
         pair_up(target, ticket)
