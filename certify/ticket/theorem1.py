@@ -161,7 +161,7 @@ def _layers(
 ) -> Iterator[_Layer]:
     outputs = {INPUT: box_interval(target.input)}
     outputs |= {index: reach.output for index, reach in enumerate(graph_reach(target))}
-    around = zip(linear_layers(target), pairs(target, precisions, activation), precisions, strict=True)
+    around = zip(linear_layers(target), pairs(target, precisions, activation=activation), precisions, strict=True)
     for number, ((index, layer), pair, precision) in enumerate(around):
         wanted = _wanted(index, layer, pair, outputs[target.sources(index)[0]])
         yield _Layer(wanted, Drawn(seed, number, precision), block_width, goal)

@@ -139,7 +139,7 @@ def test_a_relu_is_what_it_was():
     target = read_network(json.dumps(IMAGE).encode())
     precisions = (Precision(1, 1), Precision(2, 2))
     assert BaseNetwork("s", (1, 1), precisions).activation == Relu()
-    assert pairs(target, precisions) == pairs(target, precisions, Relu())
+    assert pairs(target, precisions) == pairs(target, precisions, activation=Relu())
     leaky = BaseNetwork("s", (3, 2), precisions, activation=LeakyRelu(1))
     assert matrix_shapes(target, leaky) == matrix_shapes(target, replace(leaky, activation=Relu()))
 
