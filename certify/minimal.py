@@ -81,6 +81,7 @@ display scale?=decimal zero_point?=..
 tensor shape=0..268435456* dtype=u?int(8|16|32)|int64 data=text
 dense op=text name?=text precision_bits=0..60 weights=any bias?=any constants?=any then?=any*
 plain op=text
+leaky_relu op=text negative_shift=1..31
 offset op=text value=..
 clamp op=text low=.. high=..
 requantize op=text shift=0..1024 rounding=floor|half_up|half_even|half_away|toward_zero zero_point?=..
@@ -98,6 +99,7 @@ OTHERS += " gather thresholds table tflite onnx pruned-base"
 # What every step makes of an integer x that is finer than the step's own numbers by 2^f.
 ON_STEP: dict[str, Callable[[int, int, Any], int]] = {
     "relu": lambda x, f, step: max(x, 0),
+    "leaky_relu": lambda x, f, step: max(x, x << step["negative_shift"]),
     "offset": lambda x, f, step: x + (step["value"] << f),
     "clamp": lambda x, f, step: min(max(x, step["low"] << f), step["high"] << f),
     "step": lambda x, f, step: int(x >= 0),
@@ -107,7 +109,7 @@ ON_STEP: dict[str, Callable[[int, int, Any], int]] = {
     "multiply": lambda x, f, step: multiplied(x >> f, step),
 }
 RELU: Any = (("relu", {}),)
-KEEP_SCALE, OWN_SCALE = ("relu", "offset", "clamp"), ("round_significant", "multiply")
+KEEP_SCALE, OWN_SCALE = ("relu", "leaky_relu", "offset", "clamp"), ("round_significant", "multiply")
 # Of the rows, one for each output, (input, weight); offsets are biases, and what constants add; width with constants.
 Layer = namedtuple("Layer", "rows offsets steps finer bits width stored")
 Network = namedtuple("Network", "shape low high bits output_bits layers")
@@ -316,7 +318,8 @@ def read_network(raw: Any, place: str) -> Network:
         inputs, bits = len(layers[-1].rows), bits + layers[-1].bits
         for name, step in layers[-1].steps[0]:
             left = {"step": 0, "sign": 0, "multiply": step.get("precision_bits", 0)}
-            bits = bits - step["shift"] if name == "requantize" else left.get(name, bits)
+            bits += step.get("negative_shift", 0) - (step["shift"] if name == "requantize" else 0)
+            bits = left.get(name, bits)
     return Network(shape, low, high, box["precision_bits"], bits, layers)
 
 

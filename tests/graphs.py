@@ -55,7 +55,7 @@ def bits_after(bits: int, steps: list[dict[str, Any]]) -> int:
         elif "multiplier" in step or step["op"] in {"thresholds", "table"}:
             bits = step.get("precision_bits", 0)
         else:
-            bits -= step.get("shift", 0)
+            bits += step.get("negative_shift", 0) - step.get("shift", 0)
     return bits
 
 

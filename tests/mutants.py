@@ -25,7 +25,18 @@ from certify.base.prune import prune
 from certify.network.matrix import Matrix
 from certify.network.model import Box, Dense, Network
 from certify.network.reader import read_network
-from certify.network.steps import Clamp, Offset, Relu, Requantize, RequantizeQ31, Sign, Step, Threshold, Thresholds
+from certify.network.steps import (
+    Clamp,
+    LeakyRelu,
+    Offset,
+    Relu,
+    Requantize,
+    RequantizeQ31,
+    Sign,
+    Step,
+    Threshold,
+    Thresholds,
+)
 from certify.ticket import Ticket, find_ticket
 
 Document = dict[str, Any]
@@ -39,6 +50,8 @@ def _step_document(step: Step) -> Document:
     match step:
         case Relu():
             return {"op": "relu"}
+        case LeakyRelu(bits):
+            return {"op": "leaky_relu", "negative_shift": bits}
         case Requantize(shift, rounding, zero_point):
             return {"op": "requantize", "shift": shift, "rounding": rounding, "zero_point": zero_point}
         case RequantizeQ31(multiplier, shift, rule, zero_point, bits):

@@ -78,6 +78,8 @@ def apply_step(step: dict, x: int, output: int = 0) -> int:
     match step["op"]:
         case "relu":
             return max(x, 0)
+        case "leaky_relu":
+            return x if x < 0 else x * 2 ** step["negative_shift"]
         case "requantize" if "multiplier" in step:
             own = {name: step[name] for name in ("multiplier", "shift")}
             own |= {name: integers(value)[output] for name, value in own.items() if not isinstance(value, int)}
@@ -131,7 +133,7 @@ def output_precision_bits(document: dict) -> int:
             elif "multiplier" in step or step["op"] in {"thresholds", "table"}:
                 bits = step.get("precision_bits", 0)
             else:
-                bits -= step.get("shift", 0)
+                bits += step.get("negative_shift", 0) - step.get("shift", 0)
     return bits
 
 

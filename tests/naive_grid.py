@@ -40,6 +40,8 @@ def step(opcode: int, a: int, b: int, x: int) -> int:
             return 1 if x >= 0 else 0
         case Opcode.SIGN:
             return 1 if x >= 0 else -1
+        case Opcode.LEAKY_RELU:
+            return x * a if x >= 0 else x
         case Opcode.MULTIPLY:
             return x * a
         case Opcode.SIGNIFICANT:
@@ -143,6 +145,8 @@ def random_step(rng: random.Random) -> tuple[int, ...]:
             return opcode, rng.randint(-9, 9)
         case Opcode.RELU | Opcode.STEP | Opcode.SIGN:
             return (opcode,)
+        case Opcode.LEAKY_RELU:
+            return opcode, rng.choice([1, 2, 8])
         case Opcode.MULTIPLY:
             return opcode, rng.randint(-5, 5)
         case Opcode.SIGNIFICANT:

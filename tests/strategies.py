@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 RULES = ("single", "double", "float32")
 ROUNDINGS = ("floor", "half_up", "half_even", "half_away", "toward_zero")
-OPS = ("relu", "requantize", "clamp", "offset", "step", "sign")
+OPS = ("relu", "leaky_relu", "requantize", "clamp", "offset", "step", "sign")
 ALL_OPS = (*OPS, "round_significant", "thresholds", "table")
 DTYPES = {
     "int8": (-(2**7), 2**7 - 1),
@@ -101,6 +101,8 @@ def steps(
     if op == "clamp":
         low, high = sorted([draw(number), draw(number)])
         return {"op": op, "low": low, "high": high}
+    if op == "leaky_relu":
+        return {"op": op, "negative_shift": draw(st.integers(1, 3))}
     if op in {"thresholds", "table"}:
         return draw(thresholds(outputs, magnitude))
     return {"op": op, "value": draw(number)} if op == "offset" else {"op": op}

@@ -17,6 +17,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from certify.base.activation import RELU, Activation
 from certify.errors import InputError
 from certify.network.matrix import Int64Array
 
@@ -56,6 +57,7 @@ class BaseNetwork:
         precisions: δ_in and δ, for each of them.
         quantization: the operator from δ_in to δ.
         construction: what stands for a layer, and so the law of all weights.
+        activation: of the hidden units of pairs.
     """
 
     seed: str
@@ -63,6 +65,7 @@ class BaseNetwork:
     precisions: tuple[Precision, ...]
     quantization: Quantization = "floor"
     construction: Construction = "theorem-1"
+    activation: Activation = RELU
 
     @property
     def law(self) -> Law:

@@ -2,9 +2,10 @@
 
 Theorem 1 of Kumar and Natale (arXiv:2508.11020) puts a pair of random matrices in the place of each layer of the
 target that has weights. The first has a row for every hidden unit and a column for every input channel and constant
-line, and is followed by a ReLU; the second has a row for every output channel and kernel tap, and is followed by the
-target's own steps. With groups of channels, each group has units of its own, as many as every other, and its rows
-stand together. A dense layer has one group and one tap, and its channels are its inputs.
+line, and is followed by a ReLU, or another activation (`activation`); the second has a row for every output channel
+and kernel tap, and is followed by the target's own steps. With groups of channels, each group has units of its own,
+as many as every other, and its rows stand together. A dense layer has one group and one tap, and its channels are its
+inputs.
 
 A product of two random weights of precision δ has precision δ², so the pair's accumulator is finer than the
 target's by s = δ_t/δ² (for every pair before it that did not end at its own scale), and its steps are the target's
@@ -29,6 +30,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from certify.base import copies
+from certify.base.activation import RELU, Activation, division, finer_bits, signed_layers
 from certify.base.law import BaseNetwork, Construction, Precision
 from certify.errors import InputError
 from certify.network.model import INPUT, Linear, Network, require_chain
@@ -48,12 +50,15 @@ class Pair:
             2^weight_bits.
         constants: what the constant lines carry, on the pair's input scale.
         steps: the target's steps for this pair's accumulator.
+        divides: whether they begin with the division that another activation than ReLU asks for: every input and
+            every constant line then has both halves (`activation`).
     """
 
     input_bits: int
     weight_bits: int
     constants: tuple[int, ...]
     steps: tuple[Step, ...]
+    divides: bool = False
 
 
 def linear_layers(target: Network) -> list[tuple[int, Linear]]:
@@ -137,14 +142,19 @@ def constant_lines(layer: Linear) -> int:
 
 
 def pairs(
-    target: Network, precisions: Sequence[Precision], construction: Construction = "theorem-1"
+    target: Network,
+    precisions: Sequence[Precision],
+    construction: Construction = "theorem-1",
+    activation: Activation = RELU,
 ) -> tuple[Pair, ...]:
     """Return what the target fixes of every pair or single matrix, in order.
 
     Raises:
-        InputError: too many layers follow each other without a step that ends at its own scale.
+        InputError: too many layers follow each other without a step that ends at its own scale, or a layer's
+            accumulators are beyond what another activation than ReLU can have.
     """
     found: list[Pair] = []
+    both = signed_layers(target) if activation != RELU else {}
     finer = dict.fromkeys((INPUT, *range(len(target.layers))), 0)
     to_reset = _read_by_others(target)
     for number, ((index, layer), precision) in enumerate(zip(linear_layers(target), precisions, strict=True)):
@@ -152,13 +162,17 @@ def pairs(
         weight_bits = sum(weight_precisions(construction, number, layer, precision)) - layer.precision_bits
         radix = radix_bits(layer.precision_bits)
         constants = tuple(1 << (radix * line + input_bits) for line in range(constant_lines(layer)))
-        steps, left = rescale(layer.steps, input_bits + weight_bits)
+        divides = index in both and not is_single(construction, number)
+        more = 0 if divides or is_single(construction, number) else finer_bits(activation)
+        steps, left = rescale(layer.steps, input_bits + weight_bits + more)
         if left > MAX_FINER_BITS:
             problem = f"expected a ticket finer than its target by at most {MAX_FINER_BITS} bits, found {left}"
             raise InputError(problem, f"layers[{index}]")
         if left and index in to_reset:
             steps, left = (*steps, Requantize(left, "floor")), 0
-        found.append(Pair(input_bits, weight_bits, constants, steps))
+        if divides:
+            steps = (division(target, index, both[index], activation, input_bits + weight_bits), *steps)
+        found.append(Pair(input_bits, weight_bits, constants, steps, divides))
         finer[index] = left
     return tuple(found)
 
@@ -176,7 +190,7 @@ def matrix_shapes(target: Network, base: BaseNetwork) -> tuple[tuple[int, int], 
         InputError: too many layers without a step that ends at its own scale; copies of Theorem 2 that are not whole.
     """
     shapes: list[tuple[int, int]] = []
-    around = pairs(target, base.precisions, base.construction)
+    around = pairs(target, base.precisions, base.construction, base.activation)
     each = copies.of_layers(target, base)
     for number, (layer, pair, width) in enumerate(zip(target.linear, around, base.widths, strict=True)):
         read, made = each[number], each[number + 1]

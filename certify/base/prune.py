@@ -2,8 +2,8 @@
 
 Every layer of the target with weights becomes two, in its place. A dense layer's are dense. A convolution's are a
 convolution of one tap, which pads what the target's pads, and one with the target's kernel, stride and dilation that
-pads nothing: a padded channel is 0 after the ReLU as before it, and the constant lines, which are not padded, carry
-biases to the borders too. Operators without weights are the target's own.
+pads nothing: a padded channel is 0 after the activation as before it, and the constant lines, which are not padded,
+carry biases to the borders too. Operators without weights are the target's own.
 
 In Theorem 2's network only the first layer becomes two; the others stay one, whose rows are copies (`copies`).
 """
@@ -23,7 +23,7 @@ from certify.network.matrix import Matrix
 from certify.network.model import INPUT, Dense, Linear, Network, Operator, require_chain
 from certify.network.operators import Convolution
 from certify.network.operators.window import Window
-from certify.network.steps import Relu, for_copies
+from certify.network.steps import Step, for_copies
 
 
 def prune(target: Network, base: BaseNetwork, masks: Sequence[Mask]) -> Network:
@@ -41,7 +41,7 @@ def prune(target: Network, base: BaseNetwork, masks: Sequence[Mask]) -> Network:
 
 def _paired(target: Network, base: BaseNetwork, masks: Sequence[Mask]) -> list[Operator]:
     """Return the layers of a network with a pair for each of the target's that has weights."""
-    around = iter(enumerate(pairs(target, base.precisions, base.construction)))
+    around = iter(enumerate(pairs(target, base.precisions, base.construction, base.activation)))
     layers: list[Operator] = []
     places = {INPUT: INPUT}
     for index, layer in enumerate(target.layers):
@@ -50,7 +50,7 @@ def _paired(target: Network, base: BaseNetwork, masks: Sequence[Mask]) -> list[O
             number, pair = next(around)
             bits = weight_precisions(base.construction, number, layer, base.precisions[number])
             kept = [kept_weights(base, 2 * number + half, masks[2 * number + half], layer.groups) for half in (0, 1)]
-            layers += _pair(layer, pair, bits, kept, sources)
+            layers += _pair(layer, pair, bits, kept, (base.activation,), sources)
         else:
             shared: Any = layer
             layers.append(replace(shared, sources=sources))
@@ -60,7 +60,7 @@ def _paired(target: Network, base: BaseNetwork, masks: Sequence[Mask]) -> list[O
 
 def _copied(target: Network, base: BaseNetwork, masks: Sequence[Mask]) -> list[Operator]:
     """Return the layers of a network with a pair for the first of a chain's layers and copies of the others."""
-    each, around = copies.of_layers(target, base), pairs(target, base.precisions, base.construction)
+    each, around = copies.of_layers(target, base), pairs(target, base.precisions, base.construction, base.activation)
     kept = [kept_weights(base, index, mask) for index, mask in enumerate(masks)]
     layers: list[Operator] = []
     for number, (layer, pair) in enumerate(zip(require_chain(target), around, strict=True)):
@@ -68,7 +68,7 @@ def _copied(target: Network, base: BaseNetwork, masks: Sequence[Mask]) -> list[O
         bits = weight_precisions(base.construction, number, layer, base.precisions[number])
         many = replace(pair, steps=for_copies(pair.steps, made))
         if number == 0:
-            layers += _pair(layer, many, bits, kept[:2], layer.sources)
+            layers += _pair(layer, many, bits, kept[:2], (base.activation,), layer.sources)
             continue
         matrix = copies.as_dense(kept[number + 1], layer.channels, len(pair.constants))
         layers.append(Dense(matrix, bits[0], (0,) * matrix.shape[0], pair.constants * read, many.steps))
@@ -76,20 +76,25 @@ def _copied(target: Network, base: BaseNetwork, masks: Sequence[Mask]) -> list[O
 
 
 def _pair(
-    layer: Linear, pair: Pair, bits: Sequence[int], kept: Sequence[Matrix], sources: tuple[int, ...]
+    layer: Linear,
+    pair: Pair,
+    bits: Sequence[int],
+    kept: Sequence[Matrix],
+    activation: tuple[Step, ...],
+    sources: tuple[int, ...],
 ) -> list[Linear]:
     """Return the two layers that stand for one."""
     first, second = kept
     none = (0,) * first.shape[0]
     if not isinstance(layer, Convolution):
-        hidden = Dense(first, bits[0], none, pair.constants, (Relu(),), sources=sources)
+        hidden = Dense(first, bits[0], none, pair.constants, activation, sources=sources)
         return [hidden, Dense(second, bits[1], (0,) * second.shape[0], (), pair.steps)]
     window, groups = layer.window, layer.groups
     tap = Window((1, 1), padding=window.padding)
     inside = Window(window.size, window.stride, window.dilation)
     by_output = _by_output(second, layer.taps)
     return [
-        Convolution(first, bits[0], none, tap, groups, pair.constants, (Relu(),), sources=sources),
+        Convolution(first, bits[0], none, tap, groups, pair.constants, activation, sources=sources),
         Convolution(by_output, bits[1], (0,) * layer.outputs, inside, groups, (), pair.steps),
     ]
 

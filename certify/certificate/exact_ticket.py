@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from certify.base.activation import RELU, activation_name
 from certify.base.law import GENERATOR, BaseNetwork, Blocks, Precision
 from certify.base.layout import check_precisions, matrix_shapes
 from certify.base.mask import Mask
@@ -83,8 +84,11 @@ def check_limits(subject: Subject) -> None:
     """Check that a statement can hold a base network that is read again.
 
     Raises:
-        InputError: its widths or its seed are beyond what is read.
+        InputError: its widths, its seed or its activation are beyond what is read.
     """
+    if subject.base.activation != RELU:
+        found = activation_name(subject.base.activation)
+        raise InputError(f"expected hidden units with relu, the activation of {EXACT_TICKET}, found {found}")
     if max(subject.base.widths, default=0) > MAX_UNITS:
         raise InputError(f"expected at most {MAX_UNITS} units in a layer, found {max(subject.base.widths)}")
     if len(subject.base.seed) > MAX_SEED:

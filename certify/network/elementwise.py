@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from certify.network.rounding import Q31_BITS, SIGNIFICANT_BITS, Rounding, Rule
 from certify.network.steps import (
     Clamp,
+    LeakyRelu,
     Offset,
     Relu,
     Requantize,
@@ -122,6 +123,8 @@ def _run_step(step: Step, values: Integers) -> Integers:
     match step:
         case Relu():
             return np.maximum(values, 0)
+        case LeakyRelu(bits):
+            return np.asarray(np.maximum(values, values << bits))
         case Requantize(shift, rounding, zero_point):
             return shift_right(values, shift, rounding) + zero_point
         case RequantizeQ31(multiplier, shift, rule, zero_point):

@@ -18,6 +18,7 @@ from certify.network.steps import (
     MAX_SHIFT,
     MIN_Q31_SHIFT,
     Clamp,
+    LeakyRelu,
     Offset,
     PerChannel,
     Relu,
@@ -65,7 +66,16 @@ class TableForm(msgspec.Struct, forbid_unknown_fields=True, tag_field="op", tag=
 
 
 StepForm: TypeAlias = (
-    Relu | RequantizeForm | Clamp | Offset | Threshold | Sign | RoundSignificant | ThresholdsForm | TableForm
+    Relu
+    | LeakyRelu
+    | RequantizeForm
+    | Clamp
+    | Offset
+    | Threshold
+    | Sign
+    | RoundSignificant
+    | ThresholdsForm
+    | TableForm
 )
 STEP_NAMES = tuple(str(form.__struct_config__.tag) for form in get_args(StepForm))
 

@@ -29,11 +29,21 @@ from certify.network.rounding import (
 
 MAX_SHIFT = 1024
 MIN_Q31_SHIFT = -Q31_BITS
+MAX_NEGATIVE_SHIFT = 31
 PerChannel: TypeAlias = int | tuple[int, ...]
 
 
 class Relu(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="relu"):
     """max(x, 0)."""
+
+
+class LeakyRelu(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="leaky_relu"):
+    """x for x ≥ 0 and x / 2^negative_shift below, exactly: the integers are written 2^negative_shift times as fine.
+
+    So the integer is x · 2^negative_shift for x ≥ 0 and x below: the larger of the two.
+    """
+
+    negative_shift: Annotated[int, msgspec.Meta(ge=1, le=MAX_NEGATIVE_SHIFT)]
 
 
 class Requantize(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="requantize"):
@@ -115,7 +125,7 @@ class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fi
 
 
 Step: TypeAlias = (
-    Relu | Requantize | RequantizeQ31 | Clamp | Offset | Threshold | Sign | RoundSignificant | Thresholds
+    Relu | LeakyRelu | Requantize | RequantizeQ31 | Clamp | Offset | Threshold | Sign | RoundSignificant | Thresholds
 )
 
 
@@ -183,6 +193,8 @@ def apply_step(step: Step, value: int) -> int:
     match step:
         case Relu():
             return max(value, 0)
+        case LeakyRelu(bits):
+            return max(value, value << bits)
         case Requantize(shift, rounding, zero_point):
             return shift_right(value, shift, rounding) + zero_point
         case RequantizeQ31(int(multiplier), int(shift), rule, zero_point):
@@ -217,6 +229,9 @@ def largest_intermediate(steps: Sequence[Step], low: int, high: int) -> int:
     largest = max(abs(low), abs(high))
     for step in steps:
         match step:
+            case LeakyRelu(bits):
+                # Both are made, whichever is the larger.
+                largest = max(largest, max(abs(low), abs(high)) << bits)
             case Requantize(shift, _, zero_point) if shift:
                 largest = max(largest, max(abs(low), abs(high)) + (1 << shift), abs(zero_point))
             case Requantize(_, _, zero_point):
@@ -252,6 +267,8 @@ def precision_after(steps: Sequence[Step], precision_bits: int) -> int:
     """Return the precision bits of what the steps leave, from those of the accumulator."""
     for step in steps:
         match step:
+            case LeakyRelu(bits):
+                precision_bits += bits
             case Requantize(shift):
                 precision_bits -= shift
             case RequantizeQ31() | Thresholds():
@@ -284,6 +301,6 @@ def rescale(steps: Sequence[Step], finer_bits: int) -> tuple[tuple[Step, ...], i
             case Threshold() | Sign():
                 rescaled.append(step)
                 finer_bits = 0
-            case Relu():
+            case Relu() | LeakyRelu():
                 rescaled.append(step)
     return tuple(rescaled), finer_bits

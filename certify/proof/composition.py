@@ -22,7 +22,7 @@ from certify.network.model import Linear, Network
 from certify.network.steps import RequantizeQ31, RoundSignificant
 from certify.proof.formulas import line_term, step_terms
 from certify.proof.obligations import Range
-from certify.proof.piece import UNFED, Piece, Single
+from certify.proof.piece import UNFED, Pair, Piece, Single
 from certify.work import Task
 from solvers.smt import many, session
 from solvers.smt.session import Answer, Outcome
@@ -102,7 +102,9 @@ def check_network(target: Network, ticket: Network, pieces: Sequence[Piece], rli
     """Ask z3 for a grid point on which the networks' outputs differ; the model names it x0, x1, …"""
     if rlimit is None:
         multiplied = any(
-            isinstance(step, (RequantizeQ31, RoundSignificant)) for layer in target.layers for step in layer.steps
+            isinstance(step, (RequantizeQ31, RoundSignificant))
+            for layer in (*target.layers, *ticket.layers)
+            for step in layer.steps
         )
         rlimit = MULTIPLIERS_RLIMIT if multiplied else NETWORK_RLIMIT
     return session.check(network_formulas(Z3, target, ticket, pieces), rlimit)
@@ -136,14 +138,14 @@ class _Neurons:
             inputs, within = _variables(words, piece, group, tap)
             taps.append(inputs)
             self.bounds += within
-        self._read = [words.times(1 << piece.weight_bits, value.x) for inputs in taps for value in inputs]
-        self._read += [words.times(1 << piece.scale_bits, words.constant(value)) for value in piece.target.constants]
+        self._read = [words.times(piece.weight_scale, value.x) for inputs in taps for value in inputs]
+        self._read += [words.times(piece.scale, words.constant(value)) for value in piece.target.constants]
         self._carried = _Carried(words, piece, group, taps)
 
     def difference(self, output: int) -> Formula:
         """Return that one neuron's accumulators differ."""
         words, piece = self.words, self.piece
-        bias = words.times(1 << piece.scale_bits, words.constant(piece.target.bias[output]))
+        bias = words.times(piece.scale, words.constant(piece.target.bias[output]))
         target = words.total([_row(words, piece.target, output, self._read.__getitem__), bias])
         return words.differ(_row(words, piece.output, output, self._carried.term), target)
 
@@ -193,6 +195,9 @@ class _Carried:
             read = inputs[column - self.first_input]
             if isinstance(piece, Single):
                 return read.x
+            if isinstance(piece, Pair) and piece.activation is not None:
+                above, below = piece.unit_slopes[:, unit].tolist()
+                return words.subtract(words.times(above, read.p), words.times(below, read.q))
             return words.times(abs(u), read.q if u < 0 else read.p)
         return line_term(words, piece, u, column - len(piece.low))
 
@@ -266,7 +271,7 @@ class _Definitions:
 def _finer(piece: Piece) -> list[Range]:
     """Return what the ticket's accumulators can reach."""
     ends = zip(piece.accumulator_low, piece.accumulator_high, strict=True)
-    return [(low << piece.scale_bits, high << piece.scale_bits) for low, high in ends]
+    return [(low * piece.scale, high * piece.scale) for low, high in ends]
 
 
 def _ticket_sums(known: _Definitions, piece: Piece, read: Mapping[int, Term]) -> list[Term]:

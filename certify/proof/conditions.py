@@ -16,7 +16,8 @@ from certify.network.model import Dense, Linear
 from certify.network.operators import Convolution
 from certify.network.operators.operator import Interval
 from certify.network.operators.window import Window
-from certify.network.steps import Relu, Requantize, Step, apply_steps, rescale
+from certify.network.steps import apply_steps
+from certify.proof.activation import RELU, Scale, Steps, is_activation, scale_of, slopes_fit
 from certify.proof.piece import UNFED, NotApplicableError, Pair, Piece, Single
 
 MAX_BITS = 8192
@@ -56,9 +57,19 @@ def pair_of(at: tuple[int, int, int], layer: Linear, theirs: tuple[Linear, Linea
     weight_bits = hidden.precision_bits + output.precision_bits - layer.precision_bits
     if weight_bits < 0:
         raise NotApplicableError(f"condition 0: pair {index}: δ_t ≥ δ² fails by {-weight_bits} bits")
-    common = _common(f"pair {index}", at, layer, output, read, weight_bits)
+    scale = _check_steps(f"pair {index}", layer, output, read.finer_bits + weight_bits, hidden.steps)
+    if hidden.steps != RELU and not slopes_fit(hidden.steps, hidden.weights.values):
+        raise NotApplicableError(f"pair {index}: the slopes of hidden units leave the machine word")
+    common = _common(f"pair {index}", at, layer, output, read, weight_bits + scale.more_bits, scale)
     unit_input, unit_weight = feeds(index, hidden)
-    pair = Pair(hidden=hidden, unit_input=unit_input, unit_weight=unit_weight, **common)
+    pair = Pair(
+        hidden=hidden,
+        unit_input=unit_input,
+        unit_weight=unit_weight,
+        factor=scale.factor,
+        divides=scale.divides,
+        **common,
+    )
     _check_padding(pair)
     return pair
 
@@ -84,7 +95,8 @@ def single_of(at: tuple[int, int, int], layer: Dense, output: Dense, read: Known
     if weight_bits < 0:
         raise NotApplicableError(f"condition 0: layer {index}: δ_t ≥ δ fails by {-weight_bits} bits")
     assert (units[output.weights.columns] != UNFED).all()
-    common = _common(f"layer {index}", at, layer, output, read, weight_bits)
+    scale = _check_steps(f"layer {index}", layer, output, read.finer_bits + weight_bits)
+    common = _common(f"layer {index}", at, layer, output, read, weight_bits, scale)
     return Single(unit_input=units, unit_weight=(units != UNFED).astype(np.int64), **common)
 
 
@@ -106,13 +118,17 @@ class _Common(TypedDict):
 
 
 def _common(
-    name: str, at: tuple[int, int, int], layer: Linear, output: Linear, read: Known, weight_bits: int
+    name: str,
+    at: tuple[int, int, int],
+    layer: Linear,
+    output: Linear,
+    read: Known,
+    weight_bits: int,
+    scale: Scale,
 ) -> _Common:
-    scale_bits = read.finer_bits + weight_bits
-    left_bits = _check_steps(name, layer, output, scale_bits)
     low, high = _channel_bounds(layer, read.values)
     least, greatest, _ = layer.kernel_bounds(low, high)
-    _check_width(name, (*least, *greatest), scale_bits)
+    _check_width(name, (*least, *greatest), read.finer_bits + weight_bits)
     return _Common(
         index=at[0],
         layer=at[1],
@@ -125,7 +141,7 @@ def _common(
         accumulator_high=tuple(greatest),
         input_bits=read.finer_bits,
         weight_bits=weight_bits,
-        left_bits=left_bits,
+        left_bits=scale.left_bits,
     )
 
 
@@ -182,18 +198,12 @@ def _check_padding(pair: Pair) -> None:
         raise NotApplicableError(f"condition 0: pair {pair.index}: {problem}")
 
 
-def _check_steps(name: str, layer: Linear, output: Linear, scale_bits: int) -> int:
-    """Check that the ticket's steps are the target's, rescaled; return how much finer what they leave is.
-
-    What is finer may be brought to the target's own scale by one more step, exactly.
-    """
-    steps, left_bits = rescale(layer.steps, scale_bits)
-    if output.steps == steps:
-        return left_bits
-    to_own_scale: tuple[Step, ...] = (Requantize(left_bits, "floor"),)
-    if left_bits and output.steps == steps + to_own_scale:
-        return 0
-    raise NotApplicableError(f"condition 0: {name}: the steps are not the target's, rescaled")
+def _check_steps(name: str, layer: Linear, output: Linear, bits: int, activation: Steps = RELU) -> Scale:
+    """Check that the ticket's steps are the target's, rescaled, after a division where the activation needs one."""
+    scale = scale_of(activation, layer.steps, output.steps, bits)
+    if scale is None:
+        raise NotApplicableError(f"condition 0: {name}: the steps are not the target's, rescaled")
+    return scale
 
 
 def _check_width(name: str, ends: Sequence[int], scale_bits: int) -> None:
@@ -204,8 +214,9 @@ def _check_width(name: str, ends: Sequence[int], scale_bits: int) -> None:
 
 
 def _check_nothing_extra(index: int, hidden: Linear, output: Linear) -> None:
-    if hidden.steps != (Relu(),):
-        raise NotApplicableError(f"condition 0: pair {index}: the hidden layer's steps are not exactly a ReLU")
+    if not is_activation(hidden.steps):
+        problem = "the hidden layer's steps are not exactly a ReLU, nor ReLUs, leaky ReLUs and clamps with 0 at 0"
+        raise NotApplicableError(f"condition 0: pair {index}: {problem}")
     if any(hidden.bias) or any(output.bias):
         raise NotApplicableError(f"condition 0: pair {index}: a layer of the ticket has a bias")
     if output.constants:
@@ -237,7 +248,7 @@ def next_box(piece: Piece) -> tuple[list[int], list[int]]:
     """Condition 5: return the bounds of what every output channel leaves, the same for target and ticket.
 
     The steps are monotone, so mapped end points span what they leave. The ticket's accumulators are the target's
-    times 2^scale_bits, as the obligations prove, and its end points are mapped by its own steps.
+    times `scale`, as the obligations prove, and its end points are mapped by its own steps.
 
     Raises:
         NotApplicableError: they are not the same.
@@ -247,7 +258,15 @@ def next_box(piece: Piece) -> tuple[list[int], list[int]]:
         ours, theirs = piece.target.steps_of(output), piece.output.steps_of(output)
         for side, accumulator in zip(ends, accumulators, strict=True):
             end = apply_steps(ours, accumulator)
-            if apply_steps(theirs, accumulator << piece.scale_bits) != end << piece.left_bits:
+            _check_division(piece, theirs, accumulator)
+            if apply_steps(theirs, accumulator * piece.scale) != end << piece.left_bits:
                 raise NotApplicableError(f"condition 5: {piece.name}: the next layer's boxes differ")
             side.append(end)
     return ends
+
+
+def _check_division(piece: Piece, steps: Steps, accumulator: int) -> None:
+    """Check that the first step divides one of the target's accumulators, times `scale`, by the factor."""
+    if piece.divides and apply_steps(steps[:1], accumulator * piece.scale) != accumulator << piece.scale_bits:
+        asked = f"divide by {piece.factor}, as σ(x) - σ(-x) = {piece.factor}·x asks for"
+        raise NotApplicableError(f"condition 5: {piece.name}: its first step does not {asked}")

@@ -26,6 +26,7 @@ from certify.network.operators.operator import Tensor, column
 from certify.network.rounding import Q31_BITS, SIGNIFICANT_BITS, Rounding, Rule
 from certify.network.steps import (
     Clamp,
+    LeakyRelu,
     Offset,
     Relu,
     Requantize,
@@ -272,6 +273,8 @@ def _step(step: Step) -> Sequence[_Row]:
     match step:
         case Relu():
             return [(Opcode.RELU, 0, 0, 0)]
+        case LeakyRelu(bits):
+            return [(Opcode.LEAKY_RELU, 1 << bits, 0, 0)]
         case Requantize(shift, rounding, zero_point):
             return [_shift(rounding, shift, zero_point)]
         case RequantizeQ31(int(multiplier), int(shift), rule, zero_point):

@@ -15,6 +15,7 @@ from certify.network import rounding
 from certify.network.rounding import Q31_BITS, SIGNIFICANT_BITS, Rule
 from certify.network.steps import (
     Clamp,
+    LeakyRelu,
     Offset,
     Relu,
     Requantize,
@@ -26,7 +27,8 @@ from certify.network.steps import (
     Thresholds,
     apply_step,
 )
-from certify.proof.obligations import PieceObligations, StepsObligation, WeightObligations
+from certify.proof.activation import RELU, slopes
+from certify.proof.obligations import PieceObligations, Range, StepsObligation, WeightObligations
 from certify.proof.piece import NEGATIVE, UNFED, WHOLE, Piece, Single
 from solvers.smt.vocabulary import Formula, Term, Vocabulary
 
@@ -69,21 +71,42 @@ def lemma_formula(words: Vocabulary, u: int, which: int | str = "") -> Formula:
     return words.differ(words.relu(words.times(u, words.variable(f"x{which}"))), words.times(abs(u), half))
 
 
+def activation_formula(
+    words: Vocabulary, steps: Sequence[Step], u: int, box: Range, which: int | str = ""
+) -> Formula:
+    """Return the negation of: σ(u·x) = above·p - below·q (condition 2, for another activation than ReLU)."""
+    x, p, q = (words.variable(f"{name}{which}") for name in "xpq")
+    above, below = slopes(tuple(steps), u, *box)
+    low, high = sorted(u * end for end in box)
+    carried = step_terms(words, steps, words.times(u, x), low, high)
+    return words.differ(carried, words.subtract(words.times(above, p), words.times(below, q)))
+
+
+def identity_formula(
+    words: Vocabulary, steps: Sequence[Step], factor: int, box: Range, which: int | str = ""
+) -> Formula:
+    """Return the negation of: σ(x) - σ(-x) = factor·x."""
+    x, (low, high) = words.variable(f"x{which}"), box
+    above, below = step_terms(words, steps, x, low, high), step_terms(words, steps, words.minus(x), -high, -low)
+    return words.differ(words.subtract(above, below), words.times(factor, x))
+
+
 class _Edges(dict[tuple[int, int], Term]):
     """The terms v·(|u|·p) by v and u, each made once: an edge on what a unit carries, by the lemma of condition 2.
 
-    A copy carries its neuron's value as it is: there the term is v·y, whatever the value.
+    Of q, which is -x, a unit of slope u carries -u: after a ReLU |u|. A copy carries its neuron's value as it is:
+    there the term is v·y, whatever the value.
     """
 
     def __init__(self, words: Vocabulary, variable: Term, half: int) -> None:
         super().__init__()
-        self.words, self.variable = words, variable
+        self.words, self.variable, self.sign = words, variable, -1 if half == NEGATIVE else 1
         self._units: dict[int, Term] = {1: variable} if half == WHOLE else {}
 
     def __missing__(self, edge: tuple[int, int]) -> Term:
         v, u = edge
         if u not in self._units:
-            self._units[u] = self.words.times(abs(u), self.variable)
+            self._units[u] = self.words.times(self.sign * u, self.variable)
         self[edge] = made = self.words.times(v, self._units[u])
         return made
 
@@ -93,16 +116,17 @@ def half_variable(half: int) -> str:
     return "pqy"[half]
 
 
-def weight_formulas(words: Vocabulary, listed: WeightObligations, weight_bits: int, variable: Term) -> list[Formula]:
-    """Return the negations of weight obligations, all of one half: left ≠ right, on its variable (condition 3)."""
+def weight_formulas(words: Vocabulary, listed: WeightObligations, scale: int, variable: Term) -> list[Formula]:
+    """Return the negations of weight obligations, all of one half: left ≠ right, on its variable (condition 3).
+
+    A ticket's weight on what a unit carries is the target weight that it stands for times `scale`.
+    """
     half = int(listed.half[0]) if len(listed) else 0
     made, kept = _Edges(words, variable, half), zip(listed.v.tolist(), listed.u.tolist(), strict=True)
     edges = [made[edge] for edge in kept]
     sign = -1 if half == NEGATIVE else 1
     weights = [sign * weight for weight in listed.weight.tolist()]
-    right = {
-        weight: words.times(1 << weight_bits, words.times(weight, variable)) for weight in dict.fromkeys(weights)
-    }
+    right = {weight: words.times(scale, words.times(weight, variable)) for weight in dict.fromkeys(weights)}
     spans = zip(weights, pairwise(listed.start.tolist()), strict=True)
     return [words.differ(words.total(edges[first:last]), right[weight]) for weight, (first, last) in spans]
 
@@ -116,13 +140,16 @@ def bias_formula(words: Vocabulary, item: PieceObligations, output: int) -> Form
     edges = slice(int(listed.start[output]), int(listed.start[output + 1]))
     kept = zip(listed.v[edges].tolist(), listed.u[edges].tolist(), listed.line[edges].tolist(), strict=True)
     left = words.total([words.times(v, line_term(words, piece, u, line)) for v, u, line in kept])
-    return words.differ(left, words.times(1 << piece.scale_bits, _bias_term(words, piece, output)))
+    return words.differ(left, words.times(piece.scale, _bias_term(words, piece, output)))
 
 
 def line_term(words: Vocabulary, piece: Piece, u: int, line: int) -> Term:
     """Return what a unit carries that reads a constant line, or nothing: σ(u·c), and c itself of a single layer."""
-    value = words.constant(0 if line == UNFED else piece.lines[line])
-    return value if isinstance(piece, Single) else words.relu(words.times(u, value))
+    value = 0 if line == UNFED else piece.lines[line]
+    term = words.constant(value)
+    if isinstance(piece, Single):
+        return term
+    return step_terms(words, piece.activation or RELU, words.times(u, term), u * value, u * value)
 
 
 def _bias_term(words: Vocabulary, piece: Piece, output: int) -> Term:
@@ -139,7 +166,7 @@ def _bias_term(words: Vocabulary, piece: Piece, output: int) -> Term:
 
 def steps_formulas(words: Vocabulary, steps: StepsObligation) -> tuple[Formula, Formula]:
     """Return the range of the target's integers a, and the negation of: the steps on s·a and on a agree."""
-    a, s = words.variable("a"), 1 << steps.finer_before
+    a, s = words.variable("a"), steps.factor << steps.finer_before
     ours = words.times(1 << steps.finer_after, step_terms(words, steps.target, a, steps.low, steps.high))
     theirs = step_terms(words, steps.ticket, words.times(s, a), s * steps.low, s * steps.high)
     return words.within(a, steps.low, steps.high), words.differ(ours, theirs)
@@ -151,6 +178,8 @@ def step_terms(words: Vocabulary, steps: Sequence[Step], term: Term, low: int, h
         match step:
             case Relu():
                 term = words.relu(term)
+            case LeakyRelu(bits):
+                term = words.leaky_relu(term, 1 << bits)
             case Requantize(shift, rule, zero_point):
                 term = words.add(words.shift_right(term, shift, rule), zero_point)
             case RequantizeQ31(int(multiplier), int(shift), rule, zero_point):

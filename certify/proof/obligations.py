@@ -6,6 +6,12 @@ integers; `refutation` puts them before z3 unsimplified, and `digest` names them
 range   the box of an input is not empty: z3 must answer `sat` to it alone (condition 4)
 relu    for one kept u and one input box: x = p - q with p = σ(x) in P and q = σ(-x) in Q, and σ(u·x) = u·p for
         u ≥ 0, |u|·q for u < 0 (condition 2)
+activation
+        instead, of a pair whose hidden layer has another activation than ReLU (docs/activations.md): for one kept u
+        and one input box: x = p - q as before, and σ(u·x) = above·p - below·q; where the ticket divides its
+        accumulators by a factor, for one box: σ(x) - σ(-x) = factor·x. Both sides of every unit then stand in weight
+        obligations, v·(above·p) and v·(-below·q), whose right sides are times the factor. Only tickets that have such
+        a pair have this kind
 weight  for one output, one input and one half: ∀p in P: Σ v·(u·p) = 2^r·(w·p), or
         ∀q in Q: Σ v·(|u|·q) = 2^r·(-w·q) (condition 3). p and q are the ticket's integers, finer than the target's
         by the pair's input scale, on which both sides depend alike; the scale left is the weights', 2^r = δ_t/δ².
@@ -42,10 +48,11 @@ from certify.network.operators import Convolution
 from certify.network.steps import RequantizeQ31, RoundSignificant, Step, Thresholds, apply_steps
 from certify.proof.piece import WHOLE, Pair, Piece
 
-Kind: TypeAlias = Literal["range", "relu", "weight", "bias", "steps"]
+Kind: TypeAlias = Literal["range", "relu", "weight", "bias", "steps", "activation"]
 QuestionKind: TypeAlias = Kind | Literal["neuron", "network", "curve", "sum", "unit", "output"]
 KINDS: tuple[Kind, ...] = ("range", "relu", "weight", "bias", "steps")
 Range: TypeAlias = tuple[int, int]
+_ACTIVATION: Kind = "activation"
 
 _OWN = {RequantizeQ31: "multiplier", RoundSignificant: "rounding to significant bits", Thresholds: "thresholds"}
 """Steps that are not rescaled: the ticket shifts its finer bits out first."""
@@ -60,7 +67,8 @@ class WeightObligations:
         input, half: int64[m]; half is POSITIVE (p), NEGATIVE (q) or WHOLE (y).
         weight: int64[m], the target's w.
         start: int64[m + 1]; the edges of obligation i are start[i] to start[i + 1].
-        u, v: int64[edges], the kept weights of the first and the second matrix; u is 1 where there is one matrix.
+        u, v: int64[edges], the kept weights of the first and the second matrix; u is 1 where there is one matrix,
+            and the slope of its unit in this half where the activation is another than ReLU.
         ranges: for each half, the range of p, q or y for each input; empty for halves that are not there.
         taps: of a kernel.
     """
@@ -143,6 +151,7 @@ class StepsObligation:
         low, high: the range of the target's integers that these steps are applied to.
         finer_before, finer_after: the ticket's integers there, and what the steps leave, are finer by 2^these.
         part: which of the steps in words, where they are not all.
+        factor: the ticket's integers there are besides times this.
     """
 
     outputs: tuple[int, ...]
@@ -153,6 +162,7 @@ class StepsObligation:
     finer_before: int
     finer_after: int
     part: str = ""
+    factor: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,11 +185,15 @@ class PieceObligations:
     biases: BiasObligations
     steps: tuple[StepsObligation, ...]
 
+    @property
+    def identities(self) -> tuple[Range, ...]:
+        """Boxes on which σ(x) - σ(-x) has to be factor·x: those with both signs, where the ticket divides by it."""
+        return tuple(box for box in self.boxes if box[0] < 0 < box[1]) if self.piece.divides else ()
+
 
 def obligations(piece: Piece) -> PieceObligations:
     """Return the obligations of one piece whose shape has been checked."""
-    bits = piece.input_bits
-    boxes = [(low << bits, high << bits) for low, high in zip(piece.low, piece.high, strict=True)]
+    boxes = piece.boxes
     edge_input = piece.unit_input[piece.kept_units]
     variable = (edge_input >= 0) & (edge_input < len(boxes))
     return PieceObligations(
@@ -204,11 +218,14 @@ def _weight_obligations(piece: Piece, boxes: Sequence[Range], variable: NDArray[
     (rows, channels), kept = piece.weights.shape, piece.kept
     unit, row = piece.kept_units[variable], kept.row_of_entry()[variable]
     u, v = piece.unit_weight[unit], kept.values[variable]
+    half = (u < 0).astype(np.int64)
+    if isinstance(piece, Pair) and piece.activation is not None:
+        unit, row, v, half, u = _both_sides(piece, unit, row, v, _possible(piece, ranges))
     column = piece.unit_input[unit] - piece.group_of(row) * channels
     assert not len(column) or (column.min() >= 0 and column.max() < channels)
     # The key of an obligation: output, tap, input, half as one number, in the order they are listed in.
     halves = len(piece.halves)
-    key = (row * channels + column) * halves + (u < 0)
+    key = (row * channels + column) * halves + half
     order = np.argsort(key, kind="stable")
     edges = np.bincount(key, minlength=rows * channels * halves)
     each = np.repeat(_possible(piece, ranges), rows // piece.groups, axis=0)
@@ -221,6 +238,16 @@ def _weight_obligations(piece: Piece, boxes: Sequence[Range], variable: NDArray[
     names = np.array(piece.row_names, dtype=np.int64)
     row = names[row // piece.taps] * piece.taps + row % piece.taps
     return WeightObligations(row, column, half, weight, start, u[order], v[order], ranges, piece.taps)
+
+
+def _both_sides(
+    pair: Pair, unit: Int64Array, row: Int64Array, v: Int64Array, possible: NDArray[np.bool_]
+) -> tuple[Int64Array, ...]:
+    """Return unit, row, v, half and slope of every edge, once for each half that its input's box has."""
+    half = np.repeat(np.arange(len(pair.halves)), len(unit))
+    unit, row, v = (np.tile(each, len(pair.halves)) for each in (unit, row, v))
+    has = possible.reshape(-1, len(pair.halves))[pair.unit_input[unit], half]
+    return unit[has], row[has], v[has], half[has], pair.unit_slopes[half, unit][has]
 
 
 def _ranges(piece: Piece, boxes: Sequence[Range]) -> tuple[tuple[Range, ...], ...]:
@@ -264,8 +291,12 @@ def _steps_of(piece: Piece, output: int) -> Iterator[StepsObligation]:
     """Yield all steps of one output, in two parts where there is a multiplier."""
     target, ticket = piece.target.steps_of(output), piece.output.steps_of(output)
     low, high = piece.accumulator_low[output], piece.accumulator_high[output]
-    ours, theirs = _before_own(target), _before_own(ticket)
     whose = (piece.row_names[output],)
+    if piece.divides:
+        bits, part = piece.scale_bits, "the division by the factor"
+        yield StepsObligation(whose, (), ticket[:1], low, high, bits, bits, part, piece.factor)
+        ticket = ticket[1:]
+    ours, theirs = _before_own(target), _before_own(ticket)
     if (ours, theirs) == (target, ticket):
         yield StepsObligation(whose, target, ticket, low, high, piece.scale_bits, piece.left_bits)
         return
@@ -304,16 +335,19 @@ def digest(listed: Sequence[PieceObligations]) -> dict[QuestionKind, Count]:
     What is hashed for each piece is a line of canonical JSON with its index, scales, boxes, constants and steps, and
     then the arrays of the kind as int64 little-endian. Where there are copies, the line says whose they are.
     """
-    hashes = {kind: hashlib.sha256() for kind in KINDS}
-    counts = dict.fromkeys(KINDS, 0)
+    kinds = KINDS if all(item.piece.activation is None for item in listed) else (*KINDS, _ACTIVATION)
+    hashes = {kind: hashlib.sha256() for kind in kinds}
+    counts = dict.fromkeys(kinds, 0)
     for item in listed:
         header = _header(item)
-        for kind, (count, arrays) in _contents(item).items():
+        contents = _contents(item)
+        for kind in kinds:
+            count, arrays = contents[kind]
             counts[kind] += count
             hashes[kind].update(kind.encode() + b"\n" + header)
             for array in arrays:
                 hashes[kind].update(array.astype("<i8").tobytes())
-    return {kind: Count(counts[kind], hashes[kind].hexdigest()) for kind in KINDS}
+    return {kind: Count(counts[kind], hashes[kind].hexdigest()) for kind in kinds}
 
 
 def _header(item: PieceObligations) -> bytes:
@@ -329,6 +363,7 @@ def _header(item: PieceObligations) -> bytes:
         "lemmas": [[str(value) for value in lemma] for lemma in item.lemmas],
         **_place(piece),
         **_copies(piece),
+        **_activation(piece),
     }
     return json.dumps(described, sort_keys=True, separators=(",", ":")).encode() + b"\n"
 
@@ -347,13 +382,22 @@ def _copies(piece: Piece) -> dict[str, Any]:
     return {} if piece.copies is None else {"copies": [piece.copies.rows, piece.copies.neurons, piece.copies.same]}
 
 
+def _activation(piece: Piece) -> dict[str, Any]:
+    """Return what is asked of an activation; nothing for a ReLU."""
+    if piece.activation is None:
+        return {}
+    asked = {"factor": str(piece.factor), "divides": piece.divides}
+    return {"activation": msgspec.to_builtins(piece.activation), **asked}
+
+
 def _contents(item: PieceObligations) -> dict[Kind, tuple[int, tuple[Int64Array, ...]]]:
-    weights, biases = item.weights, item.biases
+    weights, biases, is_other = item.weights, item.biases, item.piece.activation is not None
     target = item.piece.target
     constants = target.weights.to_dense()[:, target.taps * target.channels :]
     return {
         "range": (len(item.boxes), ()),
-        "relu": (len(item.lemmas), ()),
+        "relu": (0 if is_other else len(item.lemmas), ()),
+        "activation": (len(item.lemmas) + len(item.identities) if is_other else 0, ()),
         "weight": (
             len(weights),
             (weights.output, weights.input, weights.half, weights.weight, weights.start, weights.u, weights.v),

@@ -18,6 +18,7 @@ import numpy as np
 
 from certify.network.matrix import Int64Array, Matrix
 from certify.network.model import Linear
+from certify.proof.activation import RELU, Steps, slopes_of_units
 
 UNFED = -1
 POSITIVE, NEGATIVE, WHOLE = 0, 1, 2
@@ -58,11 +59,14 @@ class Piece(ABC):
         low, high: int[inputs], the box of the target layer's inputs, 0 in it where there is padding.
         accumulator_low, accumulator_high: int[outputs], what the target's accumulators can reach on it.
         input_bits: the ticket's input integers are the target's times 2^input_bits.
-        weight_bits: a ticket's weight on what a unit carries is finer than a target weight by 2^weight_bits.
+        weight_bits: a ticket's weight on what a unit carries, an activation's own finer bits included, is finer than
+            a target weight by 2^weight_bits.
         left_bits: the ticket's output integers are the target's times 2^left_bits.
         unit_input: int64[units], the input that each unit carries, constant lines after all inputs, or UNFED.
         unit_weight: int64[units], how many times it carries that, 0 for UNFED.
         copies: whose copies outputs and inputs are; None where they are no copies.
+        factor: the ticket's accumulators are the target's times factor · 2^scale_bits; 1 after a ReLU.
+        divides: whether the ticket's first step after its accumulators is the division by the factor.
     """
 
     index: int
@@ -80,6 +84,8 @@ class Piece(ABC):
     unit_input: Int64Array
     unit_weight: Int64Array
     copies: Copies | None = None
+    factor: int = 1
+    divides: bool = False
 
     kind: ClassVar[str]
     halves: ClassVar[tuple[int, ...]]
@@ -106,8 +112,29 @@ class Piece(ABC):
 
     @property
     def scale_bits(self) -> int:
-        """log2 s: the ticket's accumulators are the target's times 2^scale_bits."""
+        """log2 s: the ticket's accumulators are the target's times 2^scale_bits, times the factor."""
         return self.input_bits + self.weight_bits
+
+    @property
+    def weight_scale(self) -> int:
+        """A ticket's weight on what a unit carries, over the target weight that it stands for."""
+        return self.factor << self.weight_bits
+
+    @property
+    def scale(self) -> int:
+        """The ticket's accumulators are the target's times this."""
+        return self.factor << self.scale_bits
+
+    @property
+    def boxes(self) -> list[tuple[int, int]]:
+        """The box of every input, on the ticket's scale."""
+        bits = self.input_bits
+        return [(low << bits, high << bits) for low, high in zip(self.low, self.high, strict=True)]
+
+    @property
+    def activation(self) -> Steps | None:
+        """The hidden units' activation, where it is another than ReLU."""
+        return None
 
     @property
     def taps(self) -> int:
@@ -177,6 +204,16 @@ class Pair(Piece):
 
     kind = "pair"
     halves = (POSITIVE, NEGATIVE)
+
+    @property
+    def activation(self) -> Steps | None:
+        """The hidden units' activation, where it is another than ReLU."""
+        return None if self.hidden.steps == RELU else self.hidden.steps
+
+    @cached_property
+    def unit_slopes(self) -> Int64Array:
+        """int64[2, units]: what each unit carries is [0]·x for x ≥ 0 and [1]·x for x ≤ 0 (condition 2)."""
+        return slopes_of_units(self.hidden.steps, self.unit_weight, self.unit_input, self.boxes)
 
     @property
     def lines(self) -> tuple[int, ...]:

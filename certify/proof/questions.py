@@ -14,12 +14,15 @@ from typing import TypeAlias
 
 from certify.network.model import Network
 from certify.proof import composition, formulas
-from certify.proof.obligations import KINDS, PieceObligations, QuestionKind, StepsObligation, WeightObligations
+from certify.proof.obligations import KINDS, PieceObligations, QuestionKind, Range, StepsObligation, WeightObligations
 from certify.proof.piece import Piece
 from certify.proof.refutation import (
+    IDENTITY,
     SPLIT,
     bias_name,
     box_name,
+    identity,
+    lemma,
     lemma_name,
     range_name,
     ranges,
@@ -31,7 +34,7 @@ from solvers.smt.smtlib import commands
 from solvers.smt.vocabulary import Formula, Vocabulary
 
 Write: TypeAlias = Callable[[Vocabulary], Sequence[Formula]]
-OBLIGATION_KINDS: tuple[QuestionKind, ...] = (*KINDS, "curve", "sum", "unit", "output")
+OBLIGATION_KINDS: tuple[QuestionKind, ...] = (*KINDS, "activation", "curve", "sum", "unit", "output")
 
 
 @dataclass(frozen=True)
@@ -58,22 +61,26 @@ class Question:
 
 def count(item: PieceObligations) -> int:
     """Return how many questions the obligations of a piece are."""
-    lemmas = len(item.boxes) + len(item.lemmas)
+    lemmas = len(item.boxes) + len(item.identities) + len(item.lemmas)
     return len(ranges(item)) + lemmas + len(item.weights) + item.piece.target.outputs + len(item.steps)
 
 
 def obligation_questions(item: PieceObligations) -> Iterator[Question]:
     """Yield the questions of one piece, `count` of them."""
     where = f"{item.piece.name}:"
+    kind: QuestionKind = "relu" if item.piece.activation is None else "activation"
     for low, high in ranges(item):
         name = f"{where} {range_name(low, high)}"
         yield Question("range", name, Answer.SAT, partial(_range, low=low, high=high))
     for low, high in item.boxes:
-        name = f"{where} {box_name(low, high)} {SPLIT}"
-        yield Question("relu", name, Answer.UNSAT, partial(_split, low=low, high=high))
+        name = f"{where} {box_name(item, low, high)} {SPLIT}"
+        yield Question(kind, name, Answer.UNSAT, partial(_split, low=low, high=high))
+    for low, high in item.identities:
+        name = f"{where} {box_name(item, low, high)} {IDENTITY}"
+        yield Question(kind, name, Answer.UNSAT, partial(_identity, item=item, box=(low, high)))
     for u, low, high in item.lemmas:
-        name = f"{where} {box_name(low, high)} {lemma_name(u)}"
-        yield Question("relu", name, Answer.UNSAT, partial(_lemma, u=u, low=low, high=high))
+        name = f"{where} {box_name(item, low, high)} {lemma_name(u)}"
+        yield Question(kind, name, Answer.UNSAT, partial(_lemma, item=item, u=u, box=(low, high)))
     for index in range(len(item.weights)):
         name = f"{where} {_described(item.weights, index)}"
         yield Question("weight", name, Answer.UNSAT, partial(_weight, item=item, index=index))
@@ -109,15 +116,19 @@ def _split(words: Vocabulary, low: int, high: int) -> list[Formula]:
     return [*formulas.relu_assumptions(words, low, high), formulas.split_formula(words, low, high)]
 
 
-def _lemma(words: Vocabulary, u: int, low: int, high: int) -> list[Formula]:
-    return [*formulas.relu_assumptions(words, low, high), formulas.lemma_formula(words, u)]
+def _identity(words: Vocabulary, item: PieceObligations, box: Range) -> list[Formula]:
+    return [formulas.range_formula(words, *box), identity(words, item, box)]
+
+
+def _lemma(words: Vocabulary, item: PieceObligations, u: int, box: Range) -> list[Formula]:
+    return [*formulas.relu_assumptions(words, *box), lemma(words, item, u, box)]
 
 
 def _weight(words: Vocabulary, item: PieceObligations, index: int) -> list[Formula]:
     listed = item.weights.part(index, index + 1)
     variable = words.variable(formulas.half_variable(listed.half[0]))
     within = words.within(variable, *listed.range_of(0))
-    return [within, *formulas.weight_formulas(words, listed, item.piece.weight_bits, variable)]
+    return [within, *formulas.weight_formulas(words, listed, item.piece.weight_scale, variable)]
 
 
 def _bias(words: Vocabulary, item: PieceObligations, output: int) -> list[Formula]:

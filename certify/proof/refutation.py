@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from certify.proof import formulas
+from certify.proof.activation import RELU
 from certify.proof.formulas import half_variable, weight_formulas
 from certify.proof.obligations import PieceObligations, Range, StepsObligation, WeightObligations
 from certify.proof.piece import NEGATIVE, POSITIVE
@@ -65,16 +66,18 @@ def _tasks_of_lemmas(item: PieceObligations, rlimit: int) -> Iterator[Task[tuple
         weights[box[0], box[1]].append(u)
     for first in range(0, len(item.boxes), BOXES):
         boxes = item.boxes[first : first + BOXES]
-        call = partial(_refute_lemmas, item.piece.name, {box: weights[box] for box in boxes}, rlimit)
+        asked = replace(_without_kernels(item), boxes=boxes)
+        call = partial(_refute_lemmas, asked, {box: weights[box] for box in boxes}, rlimit)
         seconds = sum(len(weights[box]) + 1 for box in boxes) * SECONDS_A_LEMMA
-        yield Task(f"{item.piece.name}: {box_name(*boxes[0])} to {box_name(*boxes[-1])}", call, seconds)
+        ends = f"{box_name(item, *boxes[0])} to {box_name(item, *boxes[-1])}"
+        yield Task(f"{item.piece.name}: {ends}", call, seconds)
 
 
 def _tasks_of_weights(item: PieceObligations, rlimit: int) -> Iterator[Task[tuple[Unproved, ...]]]:
     piece, shared = item.piece, distinct(item.weights)
     for first in range(0, len(shared), PART):
         part = shared.part(first, min(first + PART, len(shared)))
-        call = partial(_refute_weights, piece.name, piece.weight_bits, part, rlimit)
+        call = partial(_refute_weights, piece.name, piece.weight_scale, part, rlimit)
         yield Task(f"{piece.name}: {_names(part)}", call, len(part) * SECONDS_AN_OBLIGATION)
 
 
@@ -113,8 +116,11 @@ def _range(words: Vocabulary, span: Range) -> list[Formula]:
     return [formulas.range_formula(words, *span)]
 
 
-def _refute_lemmas(name: str, weights: Mapping[Range, Sequence[int]], rlimit: int) -> tuple[Unproved, ...]:
+def _refute_lemmas(
+    item: PieceObligations, weights: Mapping[Range, Sequence[int]], rlimit: int
+) -> tuple[Unproved, ...]:
     """Condition 2, one question for some boxes, each with variables of its own."""
+    identities = set(item.identities)
 
     def write(words: Vocabulary) -> tuple[list[Formula], list[Formula]]:
         assumptions: list[Formula] = []
@@ -122,14 +128,32 @@ def _refute_lemmas(name: str, weights: Mapping[Range, Sequence[int]], rlimit: in
         for which, ((low, high), kept) in enumerate(weights.items()):
             assumptions += formulas.relu_assumptions(words, low, high, which)
             differences.append(formulas.split_formula(words, low, high, which))
-            differences += [formulas.lemma_formula(words, u, which) for u in kept]
+            if (low, high) in identities:
+                differences.append(identity(words, item, (low, high), which))
+            differences += [lemma(words, item, u, (low, high), which) for u in kept]
         return assumptions, differences
 
-    names = [f"{box_name(*box)} {what}" for box, kept in weights.items() for what in (SPLIT, *map(lemma_name, kept))]
-    return tuple(_report(many.refute(write, rlimit), f"{name}:", names.__getitem__))
+    names = [
+        f"{box_name(item, *box)} {what}"
+        for box, kept in weights.items()
+        for what in (SPLIT, *([IDENTITY] if box in identities else []), *map(lemma_name, kept))
+    ]
+    return tuple(_report(many.refute(write, rlimit), f"{item.piece.name}:", names.__getitem__))
 
 
-def _refute_weights(name: str, weight_bits: int, listed: WeightObligations, rlimit: int) -> tuple[Unproved, ...]:
+def lemma(words: Vocabulary, item: PieceObligations, u: int, box: Range, which: int | str = "") -> Formula:
+    """Return the negation of what a unit of weight u carries on a box, under `relu_assumptions`."""
+    if item.piece.activation is None:
+        return formulas.lemma_formula(words, u, which)
+    return formulas.activation_formula(words, item.piece.activation, u, box, which)
+
+
+def identity(words: Vocabulary, item: PieceObligations, box: Range, which: int | str = "") -> Formula:
+    """Return the negation of the identity that the ticket's division rests on, for x in the box."""
+    return formulas.identity_formula(words, item.piece.activation or RELU, item.piece.factor, box, which)
+
+
+def _refute_weights(name: str, scale: int, listed: WeightObligations, rlimit: int) -> tuple[Unproved, ...]:
     """Condition 3 for inputs, one question, each half and range with a variable of its own.
 
     Were one of these ranges empty, all of it would be refuted: condition 4 is that none is.
@@ -142,7 +166,7 @@ def _refute_weights(name: str, weight_bits: int, listed: WeightObligations, rlim
             same = listed.part(first, last)
             variable = words.variable(f"{half_variable(same.half[0])}{which}")
             assumptions.append(words.within(variable, *same.range_of(0)))
-            differences += weight_formulas(words, same, weight_bits, variable)
+            differences += weight_formulas(words, same, scale, variable)
         return assumptions, differences
 
     return tuple(_report(many.refute(write, rlimit), f"{name}:", partial(weight_name, listed)))
@@ -183,6 +207,7 @@ def _report(refutation: session.Refutation, where: str, name: Callable[[int], st
 # What obligations are called.
 
 SPLIT = "x = p - q"
+IDENTITY = "σ(x) - σ(-x) is linear"
 
 
 def range_name(low: int, high: int) -> str:
@@ -190,9 +215,9 @@ def range_name(low: int, high: int) -> str:
     return f"the range {low}..{high} is not empty"
 
 
-def box_name(low: int, high: int) -> str:
+def box_name(item: PieceObligations, low: int, high: int) -> str:
     """Return the name of the lemmas of one box."""
-    return f"ReLU on {low}..{high}"
+    return f"{'ReLU' if item.piece.activation is None else 'activation'} on {low}..{high}"
 
 
 def lemma_name(u: int) -> str:

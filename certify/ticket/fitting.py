@@ -1,6 +1,7 @@
 """Is a given network one that Theorem 1's ticket can be pruned from?
 
-What pruning cannot change has to be right already: the depth, the sizes, the steps, no biases (pruning removes
+What pruning cannot change has to be right already: the depth, the sizes, the steps (a hidden layer's are a ReLU, or
+a leaky ReLU: `certify.base.activation`), no biases (pruning removes
 weights, not biases), and constants nowhere but in the first matrix of a pair. docs/proof.md, condition 0, says why.
 Weights, widths, precisions and the values of constants are the base network's own. Its outputs' precision bits
 follow from the rest, and its box is of no account: a claim is about the target's.
@@ -15,9 +16,10 @@ from itertools import takewhile
 
 import msgspec
 
+from certify.base.activation import RELU, Activation, division, finer_bits, signed_layers
 from certify.errors import InputError
 from certify.network.model import Dense, Network, require_chain
-from certify.network.steps import Clamp, Offset, Relu, RequantizeQ31, Step, rescale
+from certify.network.steps import Clamp, LeakyRelu, Offset, Relu, RequantizeQ31, Step, rescale
 
 _SHOWN = 160
 
@@ -30,12 +32,14 @@ class Fit:
         hidden, output: the base network's two layers.
         input_bits: the pair's input integers are the target's times 2^input_bits.
         weight_bits: a product of two of the pair's weights is finer than a target weight by 2^weight_bits.
+        divides: whether every input and every constant line needs both halves, which the output layer divides.
     """
 
     hidden: Dense
     output: Dense
     input_bits: int
     weight_bits: int
+    divides: bool = False
 
 
 def fit(target: Network, base: Network) -> tuple[Fit, ...]:
@@ -55,15 +59,19 @@ def fit(target: Network, base: Network) -> tuple[Fit, ...]:
     for index, layer in enumerate(wanted):
         hidden, output = given[2 * index], given[2 * index + 1]
         _check_sizes(index, layer, hidden, output)
-        _check_hidden(2 * index, hidden)
+        activation = _check_hidden(2 * index, hidden)
         _check_output(2 * index + 1, output)
         weight_bits = hidden.precision_bits + output.precision_bits - layer.precision_bits
         if weight_bits < 0:
             pair = f"expected at least {layer.precision_bits} bits together with layers[{2 * index}]"
             problem = f"{pair}, found {hidden.precision_bits} + {output.precision_bits}: δ_t ≥ δ² fails"
             raise InputError(problem, f"base.layers[{2 * index + 1}].precision_bits")
-        left = _check_steps(2 * index + 1, output.steps, layer.steps, input_bits + weight_bits)
-        found.append(Fit(hidden, output, input_bits, weight_bits))
+        finer, divides = input_bits + weight_bits, activation != RELU and index in signed_layers(target)
+        if divides:
+            _check_division(target, index, activation, output, finer)
+        steps = output.steps[1:] if divides else output.steps
+        left = _check_steps(2 * index + 1, steps, layer.steps, finer + (0 if divides else finer_bits(activation)))
+        found.append(Fit(hidden, output, input_bits, weight_bits, divides))
         input_bits = left
     return tuple(found)
 
@@ -82,11 +90,20 @@ def _check_sizes(index: int, layer: Dense, hidden: Dense, output: Dense) -> None
             raise InputError(f"expected {wanted} {name}, found {had}", f"base.layers[{place}].weights")
 
 
-def _check_hidden(index: int, hidden: Dense) -> None:
+def _check_hidden(index: int, hidden: Dense) -> Activation:
+    """Return the activation of a hidden layer."""
     _check_no_bias(index, hidden)
-    if hidden.steps != (Relu(),):
+    if len(hidden.steps) != 1 or not isinstance(activation := hidden.steps[0], Relu | LeakyRelu):
         found = _written(hidden.steps)
-        raise InputError(f"expected exactly a relu, found {found}", f"base.layers[{index}].then")
+        raise InputError(f"expected exactly a relu, or a leaky_relu, found {found}", f"base.layers[{index}].then")
+    return activation
+
+
+def _check_division(target: Network, index: int, activation: Activation, output: Dense, finer: int) -> None:
+    expected = division(target, index, signed_layers(target)[index], activation, finer)
+    if output.steps[:1] != (expected,):
+        problem = f"expected first {_written([expected])}, as an input before the leaky ReLU has both signs"
+        raise InputError(f"{problem}, found {_written(output.steps)}", f"base.layers[{2 * index + 1}].then")
 
 
 def _check_output(index: int, output: Dense) -> None:
@@ -118,7 +135,7 @@ def _with_one_shift(steps: tuple[Step, ...], rescaled: tuple[Step, ...], finer_b
     It is for `single`, which rounds once, and for `float32`, whose roundings are relative; `double` rounds at a fixed
     place before the shift.
     """
-    before = len(tuple(takewhile(lambda step: isinstance(step, Relu | Clamp | Offset), steps)))
+    before = len(tuple(takewhile(lambda step: isinstance(step, Relu | LeakyRelu | Clamp | Offset), steps)))
     ends = steps[before] if before < len(steps) else None
     if not isinstance(ends, RequantizeQ31) or ends.rule == "double" or not finer_bits:
         return rescaled

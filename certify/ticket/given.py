@@ -135,8 +135,8 @@ def _layer(index: int, layer: Dense, pair: Fit, low: Sequence[int], high: Sequen
     wanted = Wanted(
         index=index,
         targets=targets.astype(np.int64),
-        positive=np.array([value > 0 for value in (*high, *constants)]),
-        negative=np.array([value < 0 for value in (*low, *constants)]),
+        positive=np.array([value > 0 or pair.divides for value in (*high, *constants)]),
+        negative=np.array([value < 0 or pair.divides for value in (*low, *constants)]),
         inputs=layer.inputs,
     )
     useful = ((first > 0) & wanted.positive | (first < 0) & wanted.negative) & wanted.targets.any(axis=0)

@@ -22,6 +22,7 @@ from functools import partial
 
 import numpy as np
 
+from certify.base.activation import RELU, Activation, channel_bounds
 from certify.base.law import BaseNetwork, Blocks, Precision
 from certify.base.layout import (
     Pair,
@@ -38,7 +39,6 @@ from certify.monitor import Monitor
 from certify.network.bounds import box_interval, graph_reach
 from certify.network.matrix import Int64Array
 from certify.network.model import INPUT, Linear, Network
-from certify.network.operators import Convolution
 from certify.network.operators.operator import Interval
 from certify.ticket.block import FIRST_LOOK, Half, TooLargeError, Wanted, search_block
 from certify.ticket.drawn import Drawn, Strip
@@ -87,6 +87,7 @@ def find_ticket(
     block_width: int | None = None,
     precisions: Sequence[Precision] | None = None,
     goal: Goal = SPARSEST,
+    activation: Activation = RELU,
     crew: Crew = ALONE,
     monitor: Monitor | None = None,
 ) -> Ticket:
@@ -98,6 +99,7 @@ def find_ticket(
         block_width: units in every input's block; None lets blocks grow.
         precisions: of each pair of matrices; None takes the coarsest that Theorem 1 allows.
         goal: what there should be little of; `width` shares out units and has no fixed blocks.
+        activation: of the hidden units.
         crew: who does the work; it has no influence on the ticket.
         monitor: told how many weights have their subset sums.
 
@@ -108,14 +110,15 @@ def find_ticket(
     precisions = default_precisions(target) if precisions is None else tuple(precisions)
     check_precisions(target, precisions)
     assert block_width is None or goal.objective != "width"
-    layers = list(_layers(target, seed, precisions, block_width, goal))
+    layers = list(_layers(target, seed, precisions, block_width, goal, activation))
     progress = _Progress(monitor or Monitor())
     with progress.monitor.phase("subset sums", sum(layer.wanted.targets.size for layer in layers)):
         found = list(_search(layers, crew, progress))
     widths = tuple(pair.width for pair in found)
     masks = tuple(mask for pair in found for mask in pair.masks)
     grown: Blocks = "shared" if goal.objective == "width" else "grown"
-    return Ticket(BaseNetwork(seed, widths, tuple(precisions)), masks, grown if block_width is None else block_width)
+    base = BaseNetwork(seed, widths, tuple(precisions), activation=activation)
+    return Ticket(base, masks, grown if block_width is None else block_width)
 
 
 class _Progress:
@@ -149,11 +152,16 @@ def _search(layers: Sequence[_Layer], crew: Crew, progress: _Progress) -> Iterat
 
 
 def _layers(
-    target: Network, seed: str, precisions: Sequence[Precision], block_width: int | None, goal: Goal
+    target: Network,
+    seed: str,
+    precisions: Sequence[Precision],
+    block_width: int | None,
+    goal: Goal,
+    activation: Activation,
 ) -> Iterator[_Layer]:
     outputs = {INPUT: box_interval(target.input)}
     outputs |= {index: reach.output for index, reach in enumerate(graph_reach(target))}
-    around = zip(linear_layers(target), pairs(target, precisions), precisions, strict=True)
+    around = zip(linear_layers(target), pairs(target, precisions, activation=activation), precisions, strict=True)
     for number, ((index, layer), pair, precision) in enumerate(around):
         wanted = _wanted(index, layer, pair, outputs[target.sources(index)[0]])
         yield _Layer(wanted, Drawn(seed, number, precision), block_width, goal)
@@ -161,9 +169,12 @@ def _layers(
 
 def _wanted(index: int, layer: Linear, pair: Pair, read: Interval) -> Wanted:
     """Return what the blocks of one layer have to give on inputs within bounds."""
-    low, high = layer.channel_bounds(read) if isinstance(layer, Convolution) else (read.low.flat, read.high.flat)
-    digits = _bias_digits(layer)
-    halves = (np.array([value > 0 for value in high]), True), (np.array([value < 0 for value in low]), False)
+    low, high = channel_bounds(layer, read)
+    digits, both = _bias_digits(layer), pair.divides
+    halves = (
+        (np.array([value > 0 or both for value in high]), True),
+        (np.array([value < 0 or both for value in low]), both),
+    )
     positive, negative = (
         np.hstack([half.reshape(layer.groups, -1), np.full((layer.groups, digits.shape[1]), lines)]).ravel()
         for half, lines in halves

@@ -2,8 +2,8 @@
 
 Two programs to be compared become one line over the same inputs.
 
-Every opcode becomes one or two rows. Products and significant bits are rows of their own kinds; all others become
-a clamp or a rounding shift:
+Every opcode becomes one or two rows. Products, significant bits and leaky ReLUs are rows of their own kinds; all
+others become a clamp or a rounding shift:
 
     ((x + addend + ((x >> shift) & odd) + (negative if x < 0 else 0)) >> shift) + zero_point
 
@@ -25,7 +25,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from solvers.grid.kernel import CLAMP, MULTIPLY, ROUND, SIGNIFICANT, Flat, Int64Array, Lanes
+from solvers.grid.kernel import CLAMP, LEAKY, MULTIPLY, ROUND, SIGNIFICANT, Flat, Int64Array, Lanes
 from solvers.grid.pairs import GROUP, Pairs, padded, pairs_of
 from solvers.grid.program import Layer, Opcode, Program
 
@@ -224,6 +224,8 @@ def _lower(opcode: Opcode, a: int, b: int, kind: LaneType) -> list[tuple[int, ..
             return [(MULTIPLY, a, 0, 0, 0, 0)]
         case Opcode.SIGNIFICANT:
             return [(SIGNIFICANT, a, 0, 0, 0, 0)]
+        case Opcode.LEAKY_RELU:
+            return [(LEAKY, a, 0, 0, 0, 0)]
         case _:
             return [_lower_shift(opcode, a, b, signs)]
 

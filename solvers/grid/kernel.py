@@ -2,7 +2,7 @@
 
 Programs arrive as one straight line (`flat.py` writes it): their values are numbered nodes, the inputs first, which
 they share, then the constants of all layers, then the rows of all layers in order, so that a row reads only nodes
-before its own. There are no layers left and no opcodes: each step is a row of numbers of one of four kinds.
+before its own. There are no layers left and no opcodes: each step is a row of numbers of one of five kinds.
 
 Many points are evaluated at a time. The work array is [nodes, lanes], and every innermost loop runs over the lanes of
 a few nodes with the same weights or step, which is the form that compilers turn into vector instructions. What these
@@ -36,6 +36,7 @@ ROUND = 0
 CLAMP = 1
 MULTIPLY = 2
 SIGNIFICANT = 3
+LEAKY = 4
 WITHIN = 0
 ARGMAX = 1
 
@@ -70,7 +71,8 @@ class Flat(NamedTuple):
             inputs; -1 for the pairs of other layers.
         steps_from, steps_to: int64[rows]; row r then runs the steps steps_from[r] to steps_to[r].
         steps: [steps, 6] as the lanes are, a kind and its numbers, 0 where it has fewer: CLAMP, low, high; MULTIPLY,
-            factor; SIGNIFICANT, bits, half-even; or ROUND, shift, addend, odd, negative, zero_point, which is
+            factor; SIGNIFICANT, bits, half-even; LEAKY, factor, which is the larger of x and x · factor; or ROUND,
+            shift, addend, odd, negative, zero_point, which is
             ((x + addend + ((x >> shift) & odd) + (negative if x < 0 else 0)) >> shift) + zero_point, the shift less
             than a lane has bits.
         constants: [constants] as the lanes are: what the nodes inputs to first_row hold.
@@ -149,6 +151,10 @@ def _run_step(steps: Lanes, step: int, work: Lanes, node: int, lanes: int) -> No
         bits = np.int64(steps[step, 1])
         for lane in range(lanes):
             work[node, lane] = _round_significant(np.int64(work[node, lane]), bits)
+    elif steps[step, 0] == LEAKY:
+        factor = steps[step, 1]
+        for lane in range(lanes):
+            work[node, lane] = max(work[node, lane], work[node, lane] * factor)
     else:
         _round(steps, step, work, node, lanes)
 

@@ -49,6 +49,8 @@ class Opcode(IntEnum):
     """x · a."""
     SIGNIFICANT = 11
     """x rounded half-even to a significant bits, 1 to 62, at any exponent."""
+    LEAKY_RELU = 12
+    """max(x, x · a), a from 1: x · a for x ≥ 0, else x. x · a is made either way."""
 
 
 SHIFTS = frozenset(opcode for opcode in Opcode if opcode.name.startswith("SHIFT_RIGHT"))
@@ -70,7 +72,7 @@ class Layer:
 
     Raises:
         ValueError: a wrong dtype or shape, sizes that disagree, an unknown opcode, a shift outside 0..62, significant
-            bits outside 1..62.
+            bits outside 1..62, a leaky ReLU's factor below 1.
     """
 
     start: Int64Array
@@ -111,6 +113,8 @@ class Layer:
                 raise ValueError(f"steps: expected a shift from 0 to {MAX_SHIFT}, found {a}")
             if opcode == Opcode.SIGNIFICANT and not 1 <= a <= MAX_SHIFT:
                 raise ValueError(f"steps: expected 1 to {MAX_SHIFT} significant bits, found {a}")
+            if opcode == Opcode.LEAKY_RELU and a < 1:
+                raise ValueError(f"steps: expected a factor from 1, found {a}")
 
     @property
     def rows(self) -> int:

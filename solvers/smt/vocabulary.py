@@ -102,6 +102,10 @@ class Vocabulary(ABC):
         """Return max(term, 0)."""
         return self.let("value", term, lambda value: self.at_least_zero(value, value, self.constant(0)))
 
+    def leaky_relu(self, term: Term, factor: int) -> Term:
+        """Return factor · term where term ≥ 0, else term."""
+        return self.let("value", term, lambda value: self.at_least_zero(value, self.times(factor, value), value))
+
     def clamp(self, term: Term, low: int, high: int) -> Term:
         """Return min(max(term, low), high)."""
         least, most = self.constant(low), self.constant(high)

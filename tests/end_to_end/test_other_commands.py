@@ -183,6 +183,7 @@ def listed(certify):
 
 STEPS = {
     "relu": {},
+    "leaky_relu": {"negative_shift": 1},
     "requantize": {"shift": 1, "rounding": "floor"},
     "clamp": {"low": 0, "high": 1},
     "offset": {"value": 1},

@@ -16,6 +16,7 @@ _BOX = {"shape": [2], "low": [-3, 0], "high": 4, "precision_bits": 1}
 _ENCODED = {"shape": [2, 2], "dtype": "int8", "data": "AQL/AA=="}
 _STEPS = [
     {"op": "relu"},
+    {"op": "leaky_relu", "negative_shift": 3},
     {"op": "requantize", "shift": 2, "rounding": "half_even", "zero_point": 1},
     {"op": "clamp", "low": -9, "high": 9},
     {"op": "offset", "value": -1},
@@ -76,6 +77,7 @@ WORDS = (
     *(b'"format":', b'"certify.network/1"', b'"input":', b'"shape":', b'"low":', b'"high":', b'"precision_bits":'),
     *(b'"layers":', b'"op":"dense"', b'"weights":', b'"bias":', b'"constants":', b'"then":', b'"scale":', b'"name":'),
     *(b'"relu"', b'"requantize"', b'"clamp"', b'"offset"', b'"step"', b'"sign"', b'"shift":', b'"rounding":'),
+    *(b'"leaky_relu"', b'"negative_shift":'),
     *(b'"multiplier":', b'"rule":', b'"single"', b'"double"', b'"float32"', b'"half_away"', b'"toward_zero"'),
     *(
         b'"conv2d"',

@@ -492,7 +492,7 @@ def test_philox_known_answer_of_cpp26():
     assert minimal.philox((20111115, 0), 2499, 0, 0, 0)[3] == 3409172418970261260
 
 
-STEPS = steps(ops=("relu", "requantize", "clamp", "offset", "step", "sign", "round_significant"))
+STEPS = steps(ops=("relu", "leaky_relu", "requantize", "clamp", "offset", "step", "sign", "round_significant"))
 
 
 @given(st.lists(STEPS, max_size=3), st.integers(-(2**40), 2**40), st.integers(0, 20))
@@ -501,7 +501,7 @@ def test_steps_on_finer_integers(written, x, finer):
     own = [minimal.read_step(step, 1, "")[0] for step in written]
     found, left = minimal.after(own, x << finer, finer)
     assert found == minimal.after(own, x)[0] << left
-    assert left == (finer if all(step["op"] in {"relu", "clamp", "offset"} for step in written) else 0)
+    assert left == (finer if all(step["op"] in {"relu", "leaky_relu", "clamp", "offset"} for step in written) else 0)
 
 
 @given(STEPS, st.integers())

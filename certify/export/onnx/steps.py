@@ -11,6 +11,7 @@ from certify.export.onnx.graph import INT64, Graph
 from certify.network.matrix import Int64Array
 from certify.network.steps import (
     Clamp,
+    LeakyRelu,
     Offset,
     Relu,
     Requantize,
@@ -43,6 +44,8 @@ def _run_step(graph: Graph, step: Step, values: str, largest: int) -> str:
     match step:
         case Relu():
             return graph.apply("Max", values, graph.constant(0))
+        case LeakyRelu(bits):
+            return graph.apply("Max", values, graph.apply("Mul", values, graph.constant(1 << bits)))
         case Requantize(shift, rounding, zero_point):
             return add(graph, shift_right(graph, values, np.array(shift), rounding), np.array(zero_point))
         case RequantizeQ31(multiplier, shift, rule, zero_point):

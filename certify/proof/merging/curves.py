@@ -13,6 +13,7 @@ from math import gcd
 
 from certify.network.steps import (
     Clamp,
+    LeakyRelu,
     Offset,
     Relu,
     Requantize,
@@ -86,10 +87,13 @@ def _thresholds(steps: Sequence[Step]) -> list[int | None]:
     """Return the accumulators at which the steps bend; None where they round."""
     found: list[int | None] = []
     shift = offset = 0
-    for step in steps:
+    for index, step in enumerate(steps):
         match step:
             case Relu():
                 found.append(-offset << shift)
+            case LeakyRelu(bits):
+                bends = [0, *_thresholds(steps[index + 1 :])]
+                return found + [None if t is None else ((t >> bits if t > 0 else t) - offset) << shift for t in bends]
             case Clamp(low, high):
                 found += [(low - offset) << shift, (high - offset) << shift]
             case Offset(value):

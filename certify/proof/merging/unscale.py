@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from certify.network.steps import (
     MIN_Q31_SHIFT,
     Clamp,
+    LeakyRelu,
     Offset,
     Relu,
     Requantize,
@@ -27,7 +28,7 @@ def unscale(steps: Sequence[Step], divisor: int) -> tuple[Step, ...] | None:
     left = divisor
     for step in steps:
         match step:
-            case Relu():
+            case Relu() | LeakyRelu():
                 found.append(step)
             case Clamp(low, high) if low % left == high % left == 0:
                 found.append(Clamp(low // left, high // left))

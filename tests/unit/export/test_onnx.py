@@ -32,6 +32,7 @@ from certify.network.operators.window import Window
 from certify.network.rounding import ROUNDINGS, RULES
 from certify.network.steps import (
     Clamp,
+    LeakyRelu,
     Offset,
     Relu,
     Requantize,
@@ -83,6 +84,7 @@ STEPS = {
     "relu": [Relu()],
     "clamp": [Clamp(-100, 77)],
     "offset": [Offset(-12345), Offset(0)],
+    "leaky ReLU": [LeakyRelu(3)],
     "step": [Threshold()],
     "sign": [Sign()],
     "round_significant": [RoundSignificant()],

@@ -13,6 +13,7 @@ from certify.network.rounding import multiply_q31, round_significant, shift_righ
 from certify.network.step_form import StepForm, read_step
 from certify.network.steps import (
     Clamp,
+    LeakyRelu,
     Offset,
     Relu,
     Requantize,
@@ -80,6 +81,7 @@ def test_large_shifts_round_exactly_around_ties(rounding, shift):
     ("step", "expected"),
     [
         pytest.param(Relu(), [0, 0, 0, 1, 7], id="relu"),
+        pytest.param(LeakyRelu(2), [-7, -1, 0, 4, 28], id="leaky relu of slope 1/4"),
         pytest.param(Clamp(-1, 3), [-1, -1, 0, 1, 3], id="clamp"),
         pytest.param(Clamp(5, 5), [5, 5, 5, 5, 5], id="clamp to a point"),
         pytest.param(Offset(-4), [-11, -5, -4, -3, 3], id="offset"),
@@ -116,6 +118,7 @@ def test_rescaled_steps_give_the_same_values(written, finer_bits, x):
     ("step", "rescaled", "left"),
     [
         pytest.param(Relu(), Relu(), 3, id="relu keeps the scale"),
+        pytest.param(LeakyRelu(2), LeakyRelu(2), 3, id="leaky relu keeps the scale"),
         pytest.param(Clamp(-2, 5), Clamp(-16, 40), 3, id="clamp"),
         pytest.param(Offset(-3), Offset(-24), 3, id="offset"),
         pytest.param(Requantize(4, "half_even", 9), Requantize(7, "half_even", 9), 0, id="requantize"),
@@ -154,6 +157,8 @@ def test_unscaled_shifts_would_fail(rounding):
     [
         pytest.param([], 9, id="none"),
         pytest.param([Relu(), Clamp(0, 9), Offset(4)], 9, id="same scale"),
+        pytest.param([LeakyRelu(3)], 12, id="leaky relu"),
+        pytest.param([LeakyRelu(3), Requantize(4, "floor"), LeakyRelu(1)], 9, id="leaky relus around a shift"),
         pytest.param([Requantize(4, "floor")], 5, id="shift"),
         pytest.param([Requantize(4, "floor"), Requantize(7, "floor")], -2, id="below 0"),
         pytest.param([Sign()], 0, id="sign"),
@@ -187,6 +192,8 @@ def intermediates(step: Step, x: int) -> list[int]:
     result = apply_step(step, x)
     if isinstance(step, RequantizeQ31):
         return [x, result, step.zero_point, *met_by_multiplying(x, step.multiplier, step.shift, step.rule)]
+    if isinstance(step, LeakyRelu):
+        return [x, result, x << step.negative_shift]
     if isinstance(step, Thresholds):
         return [x, result, step.low, *step.at]
     if isinstance(step, RoundSignificant):

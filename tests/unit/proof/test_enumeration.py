@@ -14,7 +14,7 @@ from mutants import dense, network, plain_ticket, with_layer, with_weight
 
 from certify.errors import DisagreementError
 from certify.monitor import Monitor
-from certify.network.steps import Clamp, Offset, Relu, Requantize, RequantizeQ31, Sign, Threshold
+from certify.network.steps import Clamp, LeakyRelu, Offset, Relu, Requantize, RequantizeQ31, Sign, Threshold
 from certify.proof import enumeration
 from certify.proof.claim import Claim, Relation, Verdict
 from certify.proof.enumeration import TooWideError, program, search_difference, sweep_grid, sweep_work
@@ -30,6 +30,7 @@ STEPS = {
     "no shift": [Requantize(0, "half_even", 4)],
     "clamp": [Clamp(-9, 12)],
     "offset": [Offset(-7)],
+    "leaky ReLU": [Offset(-2), LeakyRelu(2), Clamp(-3, 9)],
     "step": [Offset(-2), Threshold()],
     "sign": [Offset(3), Sign()],
     "several": [Requantize(1, "half_away"), Relu(), Offset(-3), Sign(), Clamp(0, 1)],
@@ -58,6 +59,7 @@ def test_every_step_against_every_other(steps, others):
 
 ROWS = {
     "relu": (Relu(), [(Opcode.RELU, 0, 0, 0)]),
+    "leaky ReLU": (LeakyRelu(3), [(Opcode.LEAKY_RELU, 8, 0, 0)]),
     "clamp": (Clamp(-9, 12), [(Opcode.CLAMP, -9, 12, 0)]),
     "offset": (Offset(-7), [(Opcode.OFFSET, -7, 0, 0)]),
     "step": (Threshold(), [(Opcode.STEP, 0, 0, 0)]),

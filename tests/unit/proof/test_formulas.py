@@ -10,7 +10,7 @@ import z3
 from mutants import dense, network, plain_ticket, with_weight
 
 from certify.network.rounding import RULES
-from certify.network.steps import Clamp, Offset, Relu, Requantize, RequantizeQ31, Sign, Threshold
+from certify.network.steps import Clamp, LeakyRelu, Offset, Relu, Requantize, RequantizeQ31, Sign, Threshold
 from certify.proof import composition, formulas, refutation
 from certify.proof.obligations import StepsObligation, obligations
 from certify.proof.piece import NEGATIVE, POSITIVE
@@ -37,7 +37,7 @@ def weight_formulas(item):
     for index in range(len(item.weights)):
         alone = item.weights.part(index, index + 1)
         variable = z3.Int("pq"[int(alone.half[0])])
-        made += formulas.weight_formulas(Z3, alone, item.piece.weight_bits, variable)
+        made += formulas.weight_formulas(Z3, alone, item.piece.weight_scale, variable)
     return made
 
 
@@ -262,6 +262,7 @@ STEPS = {
     "no shift": Requantize(0, "half_even", 4),
     "clamp": Clamp(-4, 3),
     "offset": Offset(-6),
+    "leaky ReLU": LeakyRelu(3),
     "step": Threshold(),
     "sign": Sign(),
 }

@@ -97,12 +97,15 @@ def test_its_box_and_its_display_are_of_no_account():
             id="outputs",
         ),
         pytest.param(
-            with_layer(0, steps=()), "base.layers[0].then", "expected exactly a relu, found []", id="no relu"
+            with_layer(0, steps=()),
+            "base.layers[0].then",
+            "expected exactly a relu, or a leaky_relu, found []",
+            id="no relu",
         ),
         pytest.param(
             with_layer(2, steps=(Relu(), Clamp(0, 9))),
             "base.layers[2].then",
-            'expected exactly a relu, found [{"op": "relu"}, {"op": "clamp", "low": 0, "high": 9}]',
+            'expected exactly a relu, or a leaky_relu, found [{"op": "relu"}, {"op": "clamp", "low": 0, "high": 9}]',
             id="more than a relu",
         ),
         pytest.param(

@@ -16,13 +16,14 @@ from merged import curve_at, steps_at
 from strategies import RULES
 
 from certify.network.rounding import ROUNDINGS
-from certify.network.steps import Clamp, Offset, Relu, Requantize, RequantizeQ31, Sign, Threshold
+from certify.network.steps import Clamp, LeakyRelu, Offset, Relu, Requantize, RequantizeQ31, Sign, Threshold
 from certify.proof.merging import curves
 from certify.proof.merging.curves import STAIRS, Combination, Curve, dependency, points_of
 
 BENDS = st.one_of(
     st.just(Relu()),
     st.just(Threshold()),
+    st.builds(LeakyRelu, st.integers(1, 3)),
     st.just(Sign()),
     st.builds(Offset, st.integers(-9, 9)),
     st.tuples(st.integers(-9, 9), st.integers(0, 9)).map(lambda at: Clamp(at[0], at[0] + at[1])),
@@ -98,6 +99,10 @@ KINKS = {
     "between two integers": (Curve(2, -9, 1, (Relu(),)), {4, 5}),
     "a clamp": (Curve(1, 0, 1, (Clamp(-3, 7),)), {-3, 7}),
     "after an offset": (Curve(1, 0, 1, (Offset(4), Clamp(-3, 7))), {-7, 3}),
+    "a leaky ReLU, after an offset, and what follows": (
+        Curve(1, 0, 1, (Offset(2), LeakyRelu(2), Offset(1), Clamp(-3, 21))),
+        {-2, -6, 3},
+    ),
     "of a quotient": (Curve(1, 0, 3, (Clamp(1, 2),)), {3, 6}),
     "after a shift": (Curve(1, 0, 1, (Requantize(2, "floor", 1), Clamp(0, 3))), {STAIRS, -4, 8}),
 }

@@ -15,7 +15,18 @@ from merged import steps_at
 from strategies import RULES
 
 from certify.network.rounding import ROUNDINGS
-from certify.network.steps import Clamp, Offset, Relu, Requantize, RequantizeQ31, Sign, Step, Threshold, rescale
+from certify.network.steps import (
+    Clamp,
+    LeakyRelu,
+    Offset,
+    Relu,
+    Requantize,
+    RequantizeQ31,
+    Sign,
+    Step,
+    Threshold,
+    rescale,
+)
 from certify.proof.merging.unscale import unscale
 
 RANGE = range(-70, 71)
@@ -35,6 +46,7 @@ def multiple(steps, divisor, scaled):
 
 FINE = st.one_of(
     st.just(Relu()),
+    st.just(LeakyRelu(2)),
     st.just(Threshold()),
     st.just(Sign()),
     st.builds(Offset, st.integers(-16, 16)),
@@ -89,6 +101,7 @@ def q31(shift: int, rule: str = "single", zero_point: int = 0) -> RequantizeQ31:
 
 UNSCALED: dict[str, tuple[tuple[Step, ...], int, tuple[Step, ...]]] = {
     "a ReLU": ((Relu(),), 6, (Relu(),)),
+    "a leaky ReLU": ((LeakyRelu(2), Clamp(-6, 9)), 3, (LeakyRelu(2), Clamp(-2, 3))),
     "a clamp": ((Clamp(-6, 9),), 3, (Clamp(-2, 3),)),
     "an offset": ((Offset(-8), Relu()), 4, (Offset(-2), Relu())),
     "a step, and what follows it": ((Threshold(), Offset(1)), 7, (Threshold(), Offset(1))),

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from solvers.grid.flat import LANES, check_comparable, flatten, lanes_of, operations_per_point, work_array
-from solvers.grid.kernel import CLAMP, MULTIPLY, ROUND, SIGNIFICANT
+from solvers.grid.kernel import CLAMP, LEAKY, MULTIPLY, ROUND, SIGNIFICANT
 from solvers.grid.program import SHIFTS, Opcode, Program
 
 RELU = (Opcode.RELU,)
@@ -102,6 +102,7 @@ LOWERED = {
     "step": ((Opcode.STEP,), [(ROUND, 63, 0, 0, 0, 1)]),
     "sign": ((Opcode.SIGN,), [(ROUND, 63, 0, 0, 0, 0), (ROUND, 0, 0, 0, -1, 1)]),
     "multiply": ((Opcode.MULTIPLY, -9), [(MULTIPLY, -9, 0, 0, 0, 0)]),
+    "leaky ReLU": ((Opcode.LEAKY_RELU, 8), [(LEAKY, 8, 0, 0, 0, 0)]),
     "significant": ((Opcode.SIGNIFICANT, 24), [(SIGNIFICANT, 24, 0, 0, 0, 0)]),
     "floor": ((Opcode.SHIFT_RIGHT_FLOOR, 3, 2), [(ROUND, 3, 0, 0, 0, 2)]),
     "half up": ((Opcode.SHIFT_RIGHT_HALF_UP, 3, 2), [(ROUND, 3, 4, 0, 0, 2)]),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from certify.network.rounding import Rounding
-from certify.network.steps import Clamp, Offset, Relu, Requantize, Sign, Step, Threshold, apply_step
+from certify.network.steps import Clamp, LeakyRelu, Offset, Relu, Requantize, Sign, Step, Threshold, apply_step
 from solvers.grid import kernel
 from solvers.grid.flat import NARROW_BITS, flatten, work_array
 from solvers.grid.program import MAX_SHIFT, SHIFTS, Opcode, Program
@@ -27,6 +27,8 @@ def as_step(opcode: Opcode, a: int, b: int) -> Step:
     match opcode:
         case Opcode.RELU:
             return Relu()
+        case Opcode.LEAKY_RELU:
+            return LeakyRelu(a.bit_length() - 1)
         case Opcode.CLAMP:
             return Clamp(a, b)
         case Opcode.OFFSET:
@@ -104,6 +106,7 @@ def test_every_shift_rounds_exactly(opcode):
     "steps",
     [
         pytest.param([(Opcode.RELU,)], id="relu"),
+        pytest.param([(Opcode.OFFSET, 7), (Opcode.CLAMP, -99, 99), (Opcode.LEAKY_RELU, 8)], id="leaky relu"),
         pytest.param([(Opcode.CLAMP, -3, 5)], id="clamp"),
         pytest.param([(Opcode.CLAMP, 4, 4)], id="clamp to one value"),
         pytest.param([(Opcode.CLAMP, -(2**61), 2**61)], id="clamp far out"),

@@ -56,10 +56,11 @@ def test_multiplications_are_the_stored_entries_zeros_included():
 
 
 STEP_ROWS = {
-    "unknown opcode": ([12, 0, 0, 0], "an opcode from 0 to 11, found 12"),
+    "unknown opcode": ([13, 0, 0, 0], "an opcode from 0 to 12, found 13"),
     "no significant bits": ([Opcode.SIGNIFICANT, 0, 0, 0], "1 to 62 significant bits, found 0"),
     "63 significant bits": ([Opcode.SIGNIFICANT, 63, 0, 0], "1 to 62 significant bits, found 63"),
     "negative opcode": ([-1, 0, 0, 0], "found -1"),
+    "a falling leaky ReLU": ([Opcode.LEAKY_RELU, 0, 0, 0], "a factor from 1, found 0"),
     "shift of 63": ([Opcode.SHIFT_RIGHT_FLOOR, 63, 0, 0], "a shift from 0 to 62, found 63"),
     "negative shift": ([Opcode.SHIFT_RIGHT_TOWARD_ZERO, -1, 0, 0], "found -1"),
 }

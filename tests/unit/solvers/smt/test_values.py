@@ -10,7 +10,7 @@ from values import value_types
 import solvers.smt
 from solvers.smt.vocabulary import Vocabulary
 
-WRITTEN_ONCE = {"within", "add", "at_least_zero", "relu", "clamp", "shift_right", "round_significant"}
+WRITTEN_ONCE = {"within", "add", "at_least_zero", "relu", "leaky_relu", "clamp", "shift_right", "round_significant"}
 
 
 @pytest.mark.parametrize("kind", value_types(solvers.smt), ids=lambda kind: kind.__name__)
