@@ -11,7 +11,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import mean, stdev
+from statistics import stdev
 
 from certify.theory.experiments.table import Row
 from certify.theory.rate import Failures, Fit, Interval, fit, proportion
@@ -96,8 +96,3 @@ def curves(rows: Iterable[Row], name: str = "curve") -> Mapping[str, Curve]:
 def composed(one: float, number: int) -> float:
     """Return the probability that one of so many independent things fails: 1 - (1 - p)^number."""
     return -math.expm1(number * math.log1p(-one)) if one < 1 else 1.0
-
-
-def average(values: Sequence[float]) -> float:
-    """Return the mean, 0 of nothing."""
-    return mean(values) if values else 0.0

@@ -30,7 +30,7 @@ from certify.theory.experiments.counted import CAUSES, PARTS, Curve, composed, c
 from certify.theory.experiments.kernels import failures, stream
 from certify.theory.experiments.style import COLOURS, GREY, curve
 from certify.theory.experiments.table import Point, Row, Value
-from certify.theory.rate import Interval
+from certify.theory.rate import Fit, Interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,14 +41,14 @@ if TYPE_CHECKING:
 SUMMARY = "failure probability of one weight, a neuron and a network against over-parameterization"
 COLUMNS = ("curve", "k", "bits", "goals", "part", "items", "failed", "trials", *CAUSES)
 
-MOST = 72
-_FLOOR = 2e-7
+MOST = 80
+_FLOOR = 5e-8
 _HEADLINE = (2, 4, 8, 12, 16)
 _NEURON = 64
 _HIDDEN, _OUTPUTS = 32, 10
 _MANY = 10_000_000
 _FEWER = {14: 4_000_000, 16: 1_000_000}
-_BLOCKS = 1_000_000  # draws of many goals
+_BLOCKS = 3_000_000  # draws of many goals
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,12 @@ def draw(rows: Sequence[Row], figure: Figure) -> None:
     _network(network, found)
 
 
+def rates(rows: Sequence[Row]) -> list[tuple[str, Fit]]:
+    """Return by curve the exponential through its tail, where that is long enough for one."""
+    fits = [(name, counted.fitted()) for name, counted in curves(rows).items()]
+    return [(name, fitted) for name, fitted in fits if fitted is not None]
+
+
 def bound(k: int) -> float:
     """Return how many parameters one weight needs at least (Theorem 3): log2(2^{k+1} + 1)."""
     return math.log2(2 ** (k + 1) + 1)
@@ -141,7 +147,7 @@ def _weights(axes: Axes, found: Mapping[str, Curve], law: str, title: str) -> No
         if counted is None:
             continue
         fitted = counted.fitted()
-        rate = f", {fitted.rate.estimate:.3f}" if fitted else ""
+        rate = f": {fitted.rate.estimate:.3f}" if fitted else ""
         _curve(axes, counted, partial(ratio, law, k), color=colour, label=f"k = {k}{rate}")
         if fitted:
             tail = [n for n in counted.shown() if fitted.probability(n) < 0.3]
@@ -152,7 +158,8 @@ def _weights(axes: Axes, found: Mapping[str, Curve], law: str, title: str) -> No
     axes.set_xlabel("parameters / lower bound of one weight")
     axes.set_ylabel("probability of failure")
     axes.set_xlim(0, 7 if law == "products" else 4.6)
-    axes.legend(title="bits, rate per item", loc="upper right", title_fontsize=7.5)
+    legend = axes.legend(title="rate per item", loc="lower left", title_fontsize=7.5, labelcolor="linecolor")
+    legend.get_title().set_color(GREY)
 
 
 def _curve(axes: Axes, counted: Curve, place: Callable[[int], float], **options: Any) -> None:
@@ -168,6 +175,7 @@ def _band(axes: Axes, x: Sequence[float], intervals: Sequence[Interval], **optio
 def _logarithmic(axes: Axes) -> None:
     axes.set_yscale("log")
     axes.set_ylim(_FLOOR, 1.5)
+    axes.minorticks_off()
 
 
 def _causes(axes: Axes, counted: Curve) -> None:
@@ -188,7 +196,7 @@ def _causes(axes: Axes, counted: Curve) -> None:
 def _network(axes: Axes, found: Mapping[str, Curve]) -> None:
     one = found[_name("products", 8, 4)]
     hidden, outputs = (found[_name("products", 8, 4, goals)] for goals in (_HIDDEN, _OUTPUTS))
-    shown = sorted({*one.shown(), *hidden.shown()})
+    shown = hidden.shown()
     blocks = 2 * _NEURON
 
     def neuron(p: Interval) -> Interval:
@@ -200,7 +208,8 @@ def _network(axes: Axes, found: Mapping[str, Curve]) -> None:
 
     label = f"network {_NEURON}-{_HIDDEN}-{_OUTPUTS}"
     _band(axes, shown, [network(n) for n in shown], color=COLOURS[1], label=label)
-    _band(axes, shown, [neuron(one.measured(n)) for n in shown], color=COLOURS[2], label=f"neuron, {_NEURON} inputs")
+    alone = [neuron(one.measured(n)) for n in one.shown()]
+    _band(axes, one.shown(), alone, color=COLOURS[2], label=f"neuron, {_NEURON} inputs")
     _curve(axes, one, float, color=COLOURS[0], label="one weight, one half")
     _logarithmic(axes)
     axes.set_title("weight, neuron, network, k = 8")

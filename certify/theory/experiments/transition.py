@@ -21,7 +21,7 @@ import numpy as np
 
 from certify.theory.asymptotics import gamma, subsets
 from certify.theory.experiments.kernels import perfect_partitions, solvable, stream
-from certify.theory.experiments.style import COLOURS, GREY, curve
+from certify.theory.experiments.style import COLOURS, GREY
 from certify.theory.experiments.table import Point, Row, Value
 from certify.theory.rate import proportion
 
@@ -35,9 +35,10 @@ SUMMARY = "phase transition of number partitioning and random subset sums in κ 
 COLUMNS = ("problem", "n", "kappa", "largest", "goal", "solved", "draws", "bound_low", "bound_high")
 
 _PROBLEMS = ("partition", "subset")
-_DRAWS = {10: 100_000, 15: 50_000, 20: 20_000, 30: 2_000}
+_DRAWS = {10: 100_000, 15: 50_000, 20: 20_000, 30: 4_000}
 _SMALL = {6: 300, 10: 300}
 _AT_ONCE = 1 << 22
+_SMOOTH = 120
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def limit(problem: str, n: int, largest: int, goal: int) -> float:
 
 
 def draw(rows: Sequence[Row], figure: Figure) -> None:
-    """Draw both problems side by side: measured with bands, the limit dashed, the bracket grey."""
+    """Draw both problems side by side: measured between Wilson's ends, the limit, and what is certain in grey."""
     figure.set_size_inches(6.3, 3.1)
     for axes, problem, title in zip(
         figure.subplots(1, 2, sharey=True), _PROBLEMS, ("perfect partition", "subset with sum M/2"), strict=True
@@ -132,12 +133,9 @@ def draw(rows: Sequence[Row], figure: Figure) -> None:
 def _problem(axes: Axes, rows: Sequence[Row]) -> None:
     for n, colour in zip(sorted({int(row["n"]) for row in rows}), COLOURS, strict=False):
         mine = [row for row in rows if row["n"] == n]
-        kappas = [float(row["kappa"]) for row in mine]
-        shares = [proportion(int(row["solved"]), int(row["draws"])) for row in mine]
-        low, high = [s.low for s in shares], [s.high for s in shares]
-        options: dict[str, Any] = {"color": colour, "marker": "o", "linewidth": 0, "label": f"n = {n}"}
-        curve(axes, kappas, [s.estimate for s in shares], low, high, **options)
-        axes.plot(kappas, [_limit(row) for row in mine], color=colour, linewidth=0.9, linestyle=(0, (4, 2)))
+        _measured(axes, mine, color=colour, label=f"n = {n}")
+        kappas, limits = _limits(mine)
+        axes.plot(kappas, limits, color=colour, linewidth=0.9)
         certain = [row for row in mine if float(row["bound_low"]) > 0]
         if certain:
             x, low, high = ([float(row[name]) for row in certain] for name in ("kappa", "bound_low", "bound_high"))
@@ -147,5 +145,17 @@ def _problem(axes: Axes, rows: Sequence[Row]) -> None:
     axes.legend(loc="lower left")
 
 
-def _limit(row: Row) -> float:
-    return limit(str(row["problem"]), int(row["n"]), int(row["largest"]), int(row["goal"]))
+def _measured(axes: Axes, rows: Sequence[Row], **options: Any) -> None:
+    """Draw points between the ends of Wilson's interval."""
+    shares = [proportion(int(row["solved"]), int(row["draws"])) for row in rows]
+    ends = [[s.estimate - s.low for s in shares], [s.high - s.estimate for s in shares]]
+    kappas = [float(row["kappa"]) for row in rows]
+    axes.errorbar(kappas, [s.estimate for s in shares], ends, fmt="o", markersize=2.6, elinewidth=1, **options)
+
+
+def _limits(rows: Sequence[Row]) -> tuple[list[float], list[float]]:
+    problem, n = str(rows[0]["problem"]), int(rows[0]["n"])
+    first, last = (end(float(row["kappa"]) for row in rows) for end in (min, max))
+    kappas = [first + (last - first) * step / _SMOOTH for step in range(_SMOOTH + 1)]
+    sizes = [max(2, round(2 ** (n * kappa))) for kappa in kappas]
+    return kappas, [limit(problem, n, largest, largest // 2) for largest in sizes]

@@ -80,7 +80,7 @@ def measure(point: Point, seed: int) -> list[tuple[Value, ...]]:
 def _places(quantile: float, draws: int) -> tuple[float, float, float]:
     """The quantile, and the shares of the order statistics around it that hold it with 95 % confidence."""
     half = _Z * math.sqrt(quantile * (1 - quantile) / draws)
-    return quantile, quantile - half, quantile + half
+    return quantile, max(0.0, quantile - half), min(1.0, quantile + half)
 
 
 def _quantile(failed: NDArray[np.int64], draws: int, share: float) -> int:
@@ -119,5 +119,5 @@ def _law(axes: Axes, law: str, rows: Sequence[Row]) -> None:
             bound = [least(law, int(bits), goals) for bits in k]
             label = f"lower bound, {goals}" if law == "products" else "lower bound"
             axes.plot(k, bound, color=colour if law == "products" else GREY, linestyle=(0, (1, 1.5)), label=label)
-    axes.set_ylim(bottom=0)
-    axes.legend(loc="upper left")
+    axes.set_ylim(0, 46)
+    axes.legend(loc="upper left", ncols=2)
