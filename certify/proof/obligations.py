@@ -220,7 +220,7 @@ def _weight_obligations(piece: Piece, boxes: Sequence[Range], variable: NDArray[
     u, v = piece.unit_weight[unit], kept.values[variable]
     half = (u < 0).astype(np.int64)
     if isinstance(piece, Pair) and piece.activation is not None:
-        unit, row, v, half, u = _both_sides(piece, unit, row, v, _possible(piece, ranges))
+        unit, row, v, half, u = piece.both_sides(unit, row, v, _possible(piece, ranges))
     column = piece.unit_input[unit] - piece.group_of(row) * channels
     assert not len(column) or (column.min() >= 0 and column.max() < channels)
     # The key of an obligation: output, tap, input, half as one number, in the order they are listed in.
@@ -238,16 +238,6 @@ def _weight_obligations(piece: Piece, boxes: Sequence[Range], variable: NDArray[
     names = np.array(piece.row_names, dtype=np.int64)
     row = names[row // piece.taps] * piece.taps + row % piece.taps
     return WeightObligations(row, column, half, weight, start, u[order], v[order], ranges, piece.taps)
-
-
-def _both_sides(
-    pair: Pair, unit: Int64Array, row: Int64Array, v: Int64Array, possible: NDArray[np.bool_]
-) -> tuple[Int64Array, ...]:
-    """Return unit, row, v, half and slope of every edge, once for each half that its input's box has."""
-    half = np.repeat(np.arange(len(pair.halves)), len(unit))
-    unit, row, v = (np.tile(each, len(pair.halves)) for each in (unit, row, v))
-    has = possible.reshape(-1, len(pair.halves))[pair.unit_input[unit], half]
-    return unit[has], row[has], v[has], half[has], pair.unit_slopes[half, unit][has]
 
 
 def _ranges(piece: Piece, boxes: Sequence[Range]) -> tuple[tuple[Range, ...], ...]:

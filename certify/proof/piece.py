@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from certify.network.matrix import Int64Array, Matrix
 from certify.network.model import Linear
@@ -214,6 +215,16 @@ class Pair(Piece):
     def unit_slopes(self) -> Int64Array:
         """int64[2, units]: what each unit carries is [0]·x for x ≥ 0 and [1]·x for x ≤ 0 (condition 2)."""
         return slopes_of_units(self.hidden.steps, self.unit_weight, self.unit_input, self.boxes)
+
+    def both_sides(
+        self, unit: Int64Array, row: Int64Array, v: Int64Array, possible: NDArray[np.bool_]
+    ) -> tuple[Int64Array, ...]:
+        """Return unit, row, v, half and slope of every edge, once for each half that its input's box has."""
+        count = len(self.halves)
+        half = np.repeat(np.arange(count), len(unit))
+        unit, row, v = (np.tile(each, count) for each in (unit, row, v))
+        has = possible.reshape(-1, count)[self.unit_input[unit], half]
+        return unit[has], row[has], v[has], half[has], self.unit_slopes[half, unit][has]
 
     @property
     def lines(self) -> tuple[int, ...]:
