@@ -22,7 +22,11 @@ __all__ = ["EXPERIMENTS", "SIZES", "Experiment", "Point", "Row", "Size", "Value"
 Size = Literal["small", "published"]
 SIZES: tuple[Size, ...] = ("small", "published")
 
-EXPERIMENTS: dict[str, str] = {}
+EXPERIMENTS: dict[str, str] = {
+    "transition": "certify.theory.experiments.transition",
+    "failure": "certify.theory.experiments.failure",
+    "width": "certify.theory.experiments.width",
+}
 """The module of every experiment, in the order in which `all` runs them."""
 
 
