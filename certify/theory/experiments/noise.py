@@ -41,7 +41,7 @@ _BITS, _WIDTHS = 8, (16, 8, 4)
 
 def points(size: Size) -> tuple[Point, ...]:
     """Return a point for every form of noise."""
-    draws = 4 if size == "small" else 200
+    draws = 4 if size == "small" else 400
     return tuple(Point(form, draws, draws * 0.05) for form in (FORMS[::2] if size == "small" else FORMS))
 
 
