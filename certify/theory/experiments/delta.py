@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from certify.theory.experiments.kept import drawn
-from certify.theory.experiments.style import COLOURS
+from certify.theory.experiments.style import COLOURS, curve
 from certify.theory.experiments.table import Point, Row, Value
+from certify.theory.rate import proportion
 from solvers.subset_sum import ANY, solve
 
 if TYPE_CHECKING:
@@ -74,9 +75,13 @@ def draw(rows: Sequence[Row], figure: Figure) -> None:
         own = [row for row in rows if row["k"] == 8 and row["bits"] == 4 + finer]
         for name, line in (("failed", "-"), ("parity", (0, (1, 1.5)))):
             there = [row for row in own if row[name]]
-            x, y = [int(row["items"]) for row in there], [int(row[name]) / int(row["draws"]) for row in there]
+            x, shares = (
+                [int(row["items"]) for row in there],
+                [proportion(int(r[name]), int(r["draws"])) for r in there],
+            )
+            low, middle, high = ([getattr(s, end) for s in shares] for end in ("low", "estimate", "high"))
             label = f"δ = 2$^{{-{4 + finer}}}$" if name == "failed" else None
-            failures.plot(x, y, color=colour, linestyle=line, label=label)
+            curve(failures, x, middle, low, high, color=colour, linestyle=line, label=label)
     for k, colour in zip(_KS, COLOURS, strict=False):
         first = {int(row["bits"]) - k // 2: row for row in rows if row["k"] == k}
         for name, line, factor in (("looked", "-", 2), ("kept", (0, (4, 2)), 2)):
