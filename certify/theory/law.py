@@ -38,6 +38,16 @@ class Law:
         """How many draws there are."""
         return sum(self.counts)
 
+    @cached_property
+    def mean(self) -> Fraction:
+        """The expected value."""
+        return Fraction(sum(value * count for value, count in self.items()), self.total)
+
+    @cached_property
+    def variance(self) -> Fraction:
+        """The expected squared distance from the mean."""
+        return Fraction(sum(value * value * count for value, count in self.items()), self.total) - self.mean**2
+
     @property
     def high(self) -> int:
         """The largest value that has a count."""
@@ -59,11 +69,25 @@ class Law:
         """Return the law of the sum of `number` independent draws; its total is total^number."""
         assert number >= 0
         width = (self.total**number).bit_length() // 8 + 1
-        packed = int.from_bytes(b"".join(count.to_bytes(width, "little") for count in self.counts), "little")
         length = number * (len(self.counts) - 1) + 1
-        data = (packed**number).to_bytes(length * width, "little")
-        counts = (data[index * width : (index + 1) * width] for index in range(length))
-        return Law(number * self.low, tuple(int.from_bytes(count, "little") for count in counts))
+        return Law(number * self.low, _unpacked(_packed(self.counts, width) ** number, width, length))
+
+    def plus(self, other: Law) -> Law:
+        """Return the law of the sum with an independent draw; its total is the product of the totals."""
+        width = (self.total * other.total).bit_length() // 8 + 1
+        length = len(self.counts) + len(other.counts) - 1
+        packed = _packed(self.counts, width) * _packed(other.counts, width)
+        return Law(self.low + other.low, _unpacked(packed, width, length))
+
+
+def _packed(counts: Iterable[int], width: int) -> int:
+    """Return the integer that has each count in so many bytes."""
+    return int.from_bytes(b"".join(count.to_bytes(width, "little") for count in counts), "little")
+
+
+def _unpacked(packed: int, width: int, length: int) -> tuple[int, ...]:
+    data = packed.to_bytes(length * width, "little")
+    return tuple(int.from_bytes(data[place : place + width], "little") for place in range(0, length * width, width))
 
 
 def of_counts(counts: Mapping[int, int]) -> Law:

@@ -26,6 +26,9 @@ EXPERIMENTS: dict[str, str] = {
     "transition": "certify.theory.experiments.transition",
     "failure": "certify.theory.experiments.failure",
     "width": "certify.theory.experiments.width",
+    "kept": "certify.theory.experiments.kept",
+    "delta": "certify.theory.experiments.delta",
+    "noise": "certify.theory.experiments.noise",
 }
 """The module of every experiment, in the order in which `all` runs them."""
 
