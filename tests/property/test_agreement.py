@@ -61,7 +61,7 @@ def test_every_kind_of_network(document, seed, data):
 
 
 @pytest.mark.long
-@settings(AGREEMENT, max_examples=500)
+@settings(AGREEMENT, max_examples=250)
 @given(strategies.documents(max_points=MAX_POINTS, max_inputs=4, max_outputs=4), SEEDS, st.data())
 def test_many_more(document, seed, data):
     check_agreement(document, seed, data.draw(precisions(mutants.read(document))))

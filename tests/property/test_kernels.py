@@ -271,7 +271,7 @@ def test_what_is_proved_is_so_on_the_whole_grid(rng):
 
 
 @pytest.mark.long
-@settings(QUIET, max_examples=1500)
+@settings(QUIET, max_examples=700)
 @given(RANDOM)
 def test_many_more(rng):
     event(check(rng))

@@ -33,7 +33,7 @@ CONVOLUTIONAL = [
     "mlperf_tiny_visual_wake_words",
 ]
 SAMPLE = dict.fromkeys(CONVOLUTIONAL, 64) | {"mlperf_tiny_visual_wake_words": 32}
-MANY = 2048
+MANY = 1024
 
 kernels = pytest.mark.parametrize("kernel", RULES, ids=["reference", "optimised", "xnnpack"])
 Draw = Callable[[np.random.Generator], Model]
