@@ -41,6 +41,19 @@ def weight_of_word(word: int, bits: int) -> int:
     return word * (2 ** (bits + 1) + 1) // WORD - 2**bits
 
 
+def nonzero_weight_of_word(word: int, bits: int) -> int:
+    """One of the 2^(k+1) integers of [-2^k, 2^k] that are not 0, in their order."""
+    values = [*range(-(2**bits), 0), *range(1, 2**bits + 1)] if bits < 12 else None
+    place = word * 2 ** (bits + 1) // WORD
+    if values is not None:
+        return values[place]
+    return place - 2**bits if place < 2**bits else place - 2**bits + 1
+
+
+def sign_of_word(word: int) -> int:
+    return -1 if word < WORD // 2 else 1
+
+
 def quantize(weight: int, drawn_bits: int, kept_bits: int, quantization: str) -> int:
     exact = Fraction(weight, 2 ** (drawn_bits - kept_bits))
     return {"floor": math.floor, "toward_zero": math.trunc}[quantization](exact)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from certify.base import philox, philox_arrays
-from certify.base.law import BaseNetwork, Precision, Quantization, key_of, quantize
+from certify.base.law import BaseNetwork, Law, Precision, Quantization, choices, key_of, quantize, weights_of
 from certify.base.mask import Mask
 from certify.network.matrix import Int64Array, Matrix
 
@@ -25,14 +25,15 @@ def random_weights(
     rows: Int64Array,
     columns: Int64Array,
     group: Int64Array | int = 0,
+    law: Law = "uniform",
 ) -> Int64Array:
     """Return int64[n], one matrix's weights at (rows[i], columns[i]), each int64[n], at δ = 2^-precision.kept.
 
     `group` is that of all of them, or int64[n]; rows count within their groups.
     """
     groups = np.full(len(rows), group, dtype=np.int64) if isinstance(group, int) else group
-    drawn: Int64Array = philox.draw(key_of(seed), matrix, precision.drawn, groups, rows, columns)
-    return quantize(drawn, precision, quantization)
+    drawn = philox.draw(key_of(seed), matrix, choices(law, precision.drawn), groups, rows, columns)
+    return quantize(weights_of(drawn, law, precision.drawn), precision, quantization)
 
 
 def random_rows(
@@ -44,18 +45,21 @@ def random_rows(
     first: Int64Array,
     count: int,
     group: Int64Array,
+    law: Law = "uniform",
 ) -> Int64Array:
     """Return int64[n, count]: of some rows, int64[n] within their groups, `count` weights from column first[i] on."""
-    drawn: Int64Array = philox.draw_rows(key_of(seed), matrix, precision.drawn, group, rows, first, count)
-    return quantize(drawn, precision, quantization)
+    drawn = philox.draw_rows(key_of(seed), matrix, choices(law, precision.drawn), group, rows, first, count)
+    return quantize(weights_of(drawn, law, precision.drawn), precision, quantization)
 
 
 def kept_weights(base: BaseNetwork, matrix: int, mask: Mask, groups: int = 1) -> Matrix:
     """Return what the mask leaves of one matrix, whose rows are those of so many groups; only that is generated."""
-    precision = base.precisions[matrix // 2]
+    precision = base.precision_of(matrix)
     group, rows = np.divmod(mask.rows(), max(1, mask.shape[0] // groups))
-    drawn = philox_arrays.draw(key_of(base.seed), matrix, precision.drawn, group, rows, mask.columns)
-    return Matrix(mask.shape, mask.start, mask.columns, quantize(drawn, precision, base.quantization))
+    many = choices(base.law, precision.drawn)
+    drawn = philox_arrays.draw(key_of(base.seed), matrix, many, group, rows, mask.columns)
+    weights = quantize(weights_of(drawn, base.law, precision.drawn), precision, base.quantization)
+    return Matrix(mask.shape, mask.start, mask.columns, weights)
 
 
 def kept_digest(kept: Iterable[Matrix]) -> str:

@@ -1,8 +1,11 @@
-"""The law of the base network: seed, precisions, and how a drawn weight becomes one at δ.
+"""The law of the base network: seed, precisions, and how a drawn number becomes a weight at δ.
 
-Definition 4 of Kumar and Natale (arXiv:2508.11020): weights uniform on S_δ_in, 0 included, then reduced to δ by a
-named quantization operator [b]_δ. The paper's rounding is lost in the copies at hand, so the operator is named in
-every certificate; with δ_in = δ it does nothing. `floor` makes +1 rarer than the other weights.
+Definition 4 of Kumar and Natale (arXiv:2508.11020): weights uniform on S_δ_in, then reduced to δ by a named
+quantization operator [b]_δ. The paper's rounding is lost in the copies at hand, so the operator is named in every
+certificate; with δ_in = δ it does nothing. `floor` makes +1 rarer than the other weights.
+
+Each construction has a law of its own: Theorem 1's weights are uniform on S_δ_in with 0, Theorem 2's without it, and
+those of a binary network are ±1.
 """
 
 from __future__ import annotations
@@ -22,6 +25,11 @@ MAX_PRECISION_BITS = 30
 
 Quantization: TypeAlias = Literal["floor", "toward_zero"]
 QUANTIZATIONS: tuple[Quantization, ...] = get_args(Quantization)
+Construction: TypeAlias = Literal["theorem-1", "theorem-2", "binary"]
+"""A pair of matrices for each layer; a pair for the first and copies for the others; a pair of signs for each."""
+CONSTRUCTIONS: tuple[Construction, ...] = get_args(Construction)
+Law: TypeAlias = Literal["uniform", "nonzero", "signs"]
+LAWS: dict[Construction, Law] = {"theorem-1": "uniform", "theorem-2": "nonzero", "binary": "signs"}
 Blocks: TypeAlias = Literal["grown", "shared"] | int
 """How hidden units go to inputs: in blocks that end where they can, any unit to any input, or so many to each."""
 
@@ -43,15 +51,27 @@ class BaseNetwork:
 
     Attributes:
         seed: any text; all weights follow from it.
-        widths: hidden units of each pair of matrices; matrices 2i and 2i + 1 (from 0) are pair i.
-        precisions: δ_in and δ of each pair.
+        widths: for each of the target's layers with weights, how many units it is given: hidden units of its pair,
+            or copies of the neurons that it reads (`layout`).
+        precisions: δ_in and δ, for each of them.
         quantization: the operator from δ_in to δ.
+        construction: what stands for a layer, and so the law of all weights.
     """
 
     seed: str
     widths: tuple[int, ...]
     precisions: tuple[Precision, ...]
     quantization: Quantization = "floor"
+    construction: Construction = "theorem-1"
+
+    @property
+    def law(self) -> Law:
+        """The law of its weights."""
+        return LAWS[self.construction]
+
+    def precision_of(self, matrix: int) -> Precision:
+        """Return δ_in and δ of one matrix, from 0."""
+        return self.precisions[max(0, matrix - 1) if self.construction == "theorem-2" else matrix // 2]
 
 
 def key_of(seed: str) -> NDArray[np.uint64]:
@@ -66,6 +86,28 @@ def key_of(seed: str) -> NDArray[np.uint64]:
         raise InputError(f"expected text that UTF-8 can hold, found {seed[:40]!a}", "seed") from None
     # An array made from Python integers would pass through float64 and lose bits.
     return np.frombuffer(digest[:16], dtype="<u8").astype(np.uint64)
+
+
+def choices(law: Law, bits: int) -> int:
+    """Return how many weights there are at δ_in = 2^-bits; each is as likely as every other."""
+    match law:
+        case "uniform":
+            return (2 << bits) + 1
+        case "nonzero":
+            return 2 << bits
+        case "signs":
+            return 2
+
+
+def weights_of(drawn: Int64Array, law: Law, bits: int) -> Int64Array:
+    """Return int64[n], the weights that drawn numbers from 0 to choices - 1, int64[n], stand for, in their order."""
+    match law:
+        case "uniform":
+            return drawn - (1 << bits)
+        case "nonzero":
+            return drawn - (1 << bits) + (drawn >= 1 << bits)
+        case "signs":
+            return 2 * drawn - 1
 
 
 def quantize(drawn: Int64Array, precision: Precision, quantization: Quantization) -> Int64Array:

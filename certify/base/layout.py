@@ -1,4 +1,4 @@
-"""What stands around the random matrices: the depth, the constant lines and the steps of Theorem 1's network.
+"""What stands around the random matrices: the depth, the constant lines and the steps of the base network.
 
 Theorem 1 of Kumar and Natale (arXiv:2508.11020) puts a pair of random matrices in the place of each layer of the
 target that has weights. The first has a row for every hidden unit and a column for every input channel and constant
@@ -15,6 +15,10 @@ A bias is the sum of pruned random weights too: the constant lines carry 1, R, R
 many as the layer's largest bias needs, and each bias is split into digits of S_δ_t. The target's own constants
 never vary, so what they contribute is part of the bias here.
 
+Theorem 2 (after Burkholz 2022a) puts such a pair in the place of the first layer alone, and one matrix of single
+random weights in that of every other (`copies`). A binary network is Theorem 1's with weights ±1: its first matrices
+count in units of 1 and its second in the target's δ_t, so that a product of two is ±δ_t.
+
 Everything here follows from the target, the widths and the precisions, so a certificate carries none of it. The
 prover does not take this module's word for it: it holds every constant, step and shape against the target.
 """
@@ -24,9 +28,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from certify.base.law import BaseNetwork, Precision
+from certify.base import copies
+from certify.base.law import BaseNetwork, Construction, Precision
 from certify.errors import InputError
-from certify.network.model import INPUT, Linear, Network
+from certify.network.model import INPUT, Linear, Network, require_chain
 from certify.network.steps import Requantize, Step, rescale
 
 MAX_FINER_BITS = 2048
@@ -35,11 +40,12 @@ MAX_FINER_BITS = 2048
 
 @dataclass(frozen=True)
 class Pair:
-    """What one layer of the target fixes of its pair of matrices.
+    """What one layer of the target fixes of its pair of matrices, or of the one that stands for it.
 
     Attributes:
         input_bits: the pair's input integers are the target's times 2^input_bits.
-        weight_bits: a product of two random weights is finer than a target weight by 2^weight_bits.
+        weight_bits: a product of two random weights, or one of a single matrix, is finer than a target weight by
+            2^weight_bits.
         constants: what the constant lines carry, on the pair's input scale.
         steps: the target's steps for this pair's accumulator.
     """
@@ -55,23 +61,64 @@ def linear_layers(target: Network) -> list[tuple[int, Linear]]:
     return [(index, layer) for index, layer in enumerate(target.layers) if isinstance(layer, Linear)]
 
 
-def default_precisions(target: Network) -> tuple[Precision, ...]:
-    """Return the coarsest δ with δ_t ≥ δ² for every layer with weights, and δ_in = δ."""
-    kept = [(layer.precision_bits + 1) // 2 for layer in target.linear]
-    return tuple(Precision(bits, bits) for bits in kept)
+def default_precisions(target: Network, construction: Construction = "theorem-1") -> tuple[Precision, ...]:
+    """Return the coarsest δ that the construction allows for every layer with weights, and δ_in = δ."""
+    needed = (_needed(construction, *numbered) for numbered in enumerate(target.linear))
+    return tuple(Precision(bits, bits) for bits in needed)
 
 
-def check_precisions(target: Network, precisions: Sequence[Precision]) -> None:
-    """Check Theorem 1's condition δ_t ≥ δ² for every layer with weights.
+def check_precisions(
+    target: Network, precisions: Sequence[Precision], construction: Construction = "theorem-1"
+) -> None:
+    """Check the condition on δ of every layer with weights: δ_t ≥ δ² for a pair, δ_t ≥ δ for copies, 1 for signs.
 
     Raises:
         InputError: names the first layer whose target is too fine, and what it needs.
     """
-    for (index, layer), precision in zip(linear_layers(target), precisions, strict=True):
-        needed = (layer.precision_bits + 1) // 2
-        if precision.kept < needed:
-            problem = f"expected a base precision of at least {needed} bits, found {precision.kept}: δ_t ≥ δ² fails"
-            raise InputError(problem, f"layers[{index}].precision_bits")
+    for number, ((index, layer), precision) in enumerate(zip(linear_layers(target), precisions, strict=True)):
+        needed, place = _needed(construction, number, layer), f"layers[{index}].precision_bits"
+        if construction == "binary":
+            if precision != Precision(0, 0):
+                problem = f"expected a base precision of 0 bits, as weights are ±1, found {precision.drawn}"
+                raise InputError(problem, place)
+        elif precision.kept < needed:
+            fails = "δ_t ≥ δ" if is_single(construction, number) else "δ_t ≥ δ²"
+            problem = f"expected a base precision of at least {needed} bits, found {precision.kept}: {fails} fails"
+            raise InputError(problem, place)
+
+
+def check_target(target: Network, construction: Construction) -> None:
+    """Check that a construction has a network for a target: Theorem 2 has one for chains of dense layers.
+
+    Raises:
+        InputError: it has none; names the first layer that it has nothing for.
+    """
+    if construction == "theorem-2":
+        try:
+            require_chain(target)
+        except InputError as error:
+            raise InputError(f"{error.problem}: copies (Theorem 2) stand for no others", error.place) from None
+
+
+def is_single(construction: Construction, number: int) -> bool:
+    """Tell whether one matrix stands for a layer with weights, from 0, and not a pair."""
+    return construction == "theorem-2" and number > 0
+
+
+def _needed(construction: Construction, number: int, layer: Linear) -> int:
+    """Return the least bits of the base's weights for one layer."""
+    if construction == "binary":
+        return 0
+    return layer.precision_bits if is_single(construction, number) else (layer.precision_bits + 1) // 2
+
+
+def weight_precisions(
+    construction: Construction, number: int, layer: Linear, precision: Precision
+) -> tuple[int, ...]:
+    """Return the precision bits of the weights of each matrix that stands for a layer."""
+    if construction == "binary":
+        return 0, layer.precision_bits
+    return (precision.kept,) if is_single(construction, number) else (precision.kept, precision.kept)
 
 
 def radix_bits(precision_bits: int) -> int:
@@ -89,8 +136,10 @@ def constant_lines(layer: Linear) -> int:
     return lines
 
 
-def pairs(target: Network, precisions: Sequence[Precision]) -> tuple[Pair, ...]:
-    """Return what the target fixes of every pair, in order.
+def pairs(
+    target: Network, precisions: Sequence[Precision], construction: Construction = "theorem-1"
+) -> tuple[Pair, ...]:
+    """Return what the target fixes of every pair or single matrix, in order.
 
     Raises:
         InputError: too many layers follow each other without a step that ends at its own scale.
@@ -98,9 +147,9 @@ def pairs(target: Network, precisions: Sequence[Precision]) -> tuple[Pair, ...]:
     found: list[Pair] = []
     finer = dict.fromkeys((INPUT, *range(len(target.layers))), 0)
     to_reset = _read_by_others(target)
-    for (index, layer), precision in zip(linear_layers(target), precisions, strict=True):
+    for number, ((index, layer), precision) in enumerate(zip(linear_layers(target), precisions, strict=True)):
         input_bits = finer[target.sources(index)[0]]
-        weight_bits = 2 * precision.kept - layer.precision_bits
+        weight_bits = sum(weight_precisions(construction, number, layer, precision)) - layer.precision_bits
         radix = radix_bits(layer.precision_bits)
         constants = tuple(1 << (radix * line + input_bits) for line in range(constant_lines(layer)))
         steps, left = rescale(layer.steps, input_bits + weight_bits)
@@ -121,9 +170,19 @@ def _read_by_others(target: Network) -> set[int]:
 
 
 def matrix_shapes(target: Network, base: BaseNetwork) -> tuple[tuple[int, int], ...]:
-    """Return (rows, columns) of every matrix that the base network has for this target."""
+    """Return (rows, columns) of every matrix that the base network has for this target.
+
+    Raises:
+        InputError: too many layers without a step that ends at its own scale; copies of Theorem 2 that are not whole.
+    """
     shapes: list[tuple[int, int]] = []
-    for layer, pair, width in zip(target.linear, pairs(target, base.precisions), base.widths, strict=True):
-        columns = layer.channels + len(pair.constants)
-        shapes += [(layer.groups * width, columns), (layer.outputs * layer.taps, width)]
+    around = pairs(target, base.precisions, base.construction)
+    each = copies.of_layers(target, base)
+    for number, (layer, pair, width) in enumerate(zip(target.linear, around, base.widths, strict=True)):
+        read, made = each[number], each[number + 1]
+        columns, rows = layer.channels + len(pair.constants), layer.outputs * layer.taps * made
+        if is_single(base.construction, number):
+            shapes.append((rows, read * columns))
+        else:
+            shapes += [(layer.groups * width, columns), (rows, width)]
     return tuple(shapes)

@@ -7,7 +7,7 @@ promises that of its streams: numpy's Philox, for one, increments the counter be
 
 A weight's coordinates give its counter (c0, c1, c2, c3) = (column div 4, row, matrix, group) and its word, column
 mod 4; rows count from 0 in every group of a convolution, and a dense layer has the group 0 alone. A word x becomes
-floor(x·N / 2^64) - 2^k with N = 2^(k+1) + 1: uniform on S_δ up to 2^-64 (Definition 4).
+floor(x·N / 2^64), one of N numbers, each as likely as every other up to 2^-64; `law` says which weight it is.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ def _block(key: Words, c0: Any, c1: Any, c2: Any, c3: Any, out: Words) -> None:
 
 
 @kernel
-def draw(key: Words, matrix: int, bits: int, groups: Any, rows: Any, columns: Any) -> Any:
-    """Return the drawn weights at the given coordinates.
+def draw(key: Words, matrix: int, choices: int, groups: Any, rows: Any, columns: Any) -> Any:
+    """Return the numbers drawn at the given coordinates.
 
     Args:
         key: uint64[2].
         matrix: which matrix of the base network, from 0.
-        bits: k; the weights are integers in [-2^k, 2^k], k ≤ 61.
+        choices: N, at least 1 and at most 2^63; a drawn number is one of 0 to N - 1.
         groups: int64[n].
         rows: int64[n], within their groups.
         columns: int64[n]; neighbours in one row share a block when they follow each other here.
@@ -66,27 +66,27 @@ def draw(key: Words, matrix: int, bits: int, groups: Any, rows: Any, columns: An
     Returns:
         int64[n].
     """
-    weights = np.empty(len(rows), dtype=np.int64)
+    drawn = np.empty(len(rows), dtype=np.int64)
     words = np.empty(4, dtype=np.uint64)
-    count = np.uint64((1 << (bits + 1)) + 1)
+    count = np.uint64(choices)
     last_group, last_row, last_block = np.int64(-1), np.int64(-1), np.int64(-1)
     for i in range(len(rows)):
         group, row, block = groups[i], rows[i], columns[i] >> 2
         if block != last_block or row != last_row or group != last_group:
             _block(key, np.uint64(block), np.uint64(row), np.uint64(matrix), np.uint64(group), words)
             last_group, last_row, last_block = group, row, block
-        weights[i] = np.int64(_multiply_high(words[columns[i] & 3], count)) - (1 << bits)
-    return weights
+        drawn[i] = np.int64(_multiply_high(words[columns[i] & 3], count))
+    return drawn
 
 
 @kernel
-def draw_rows(key: Words, matrix: int, bits: int, groups: Any, rows: Any, first: Any, count: int) -> Any:
-    """Return the drawn weights of some rows, `count` columns of each from its own first column on.
+def draw_rows(key: Words, matrix: int, choices: int, groups: Any, rows: Any, first: Any, count: int) -> Any:
+    """Return the numbers drawn in some rows, `count` columns of each from its own first column on.
 
     Args:
         key: uint64[2].
         matrix: which matrix of the base network, from 0.
-        bits: k, as for `draw`.
+        choices: N, as for `draw`.
         groups: int64[n].
         rows: int64[n], within their groups.
         first: int64[n], the first column.
@@ -95,13 +95,13 @@ def draw_rows(key: Words, matrix: int, bits: int, groups: Any, rows: Any, first:
     Returns:
         int64[n, count].
     """
-    weights = np.empty((len(rows), count), dtype=np.int64)
+    drawn = np.empty((len(rows), count), dtype=np.int64)
     words = np.empty(4, dtype=np.uint64)
-    values = np.uint64((1 << (bits + 1)) + 1)
+    values = np.uint64(choices)
     for i in range(len(rows)):
         last = first[i] + count
         for block in range(first[i] >> 2, (last + 3) >> 2):
             _block(key, np.uint64(block), np.uint64(rows[i]), np.uint64(matrix), np.uint64(groups[i]), words)
             for column in range(max(first[i], 4 * block), min(last, 4 * block + 4)):
-                weights[i, column - first[i]] = np.int64(_multiply_high(words[column & 3], values)) - (1 << bits)
-    return weights
+                drawn[i, column - first[i]] = np.int64(_multiply_high(words[column & 3], values))
+    return drawn

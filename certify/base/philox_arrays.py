@@ -1,4 +1,4 @@
-"""Philox4x64-10 on whole arrays of counters, in numpy: the same weights as `philox`, without compiled code.
+"""Philox4x64-10 on whole arrays of counters, in numpy: the same numbers as `philox`, without compiled code.
 
 An audit draws all kept weights of a base network once, and would wait longer for compiled code to load than for
 this. A finder, which draws a few weights at a time, uses the other; so finder and prover have no code for drawing in
@@ -24,13 +24,15 @@ _LOW = np.uint64(2**32 - 1)
 _32 = np.uint64(32)
 
 
-def draw(key: Words, matrix: int, bits: int, groups: Int64Array, rows: Int64Array, columns: Int64Array) -> Int64Array:
-    """Return the drawn weights at the given coordinates, int64[n].
+def draw(
+    key: Words, matrix: int, choices: int, groups: Int64Array, rows: Int64Array, columns: Int64Array
+) -> Int64Array:
+    """Return the numbers drawn at the given coordinates, int64[n].
 
     Args:
         key: uint64[2].
         matrix: which matrix of the base network, from 0.
-        bits: k; the weights are integers in [-2^k, 2^k], k ≤ 30.
+        choices: N, below 2^32; a drawn number is one of 0 to N - 1.
         groups: int64[n].
         rows: int64[n], within their groups.
         columns: int64[n]; neighbours in one row share a block when they follow each other here.
@@ -39,8 +41,7 @@ def draw(key: Words, matrix: int, bits: int, groups: Int64Array, rows: Int64Arra
     for first in range(0, len(rows), AT_ONCE):
         span = slice(first, first + AT_ONCE)
         words = _words(key, matrix, groups[span], rows[span], columns[span])
-        found[span] = _scaled(words, (1 << (bits + 1)) + 1)
-    found -= 1 << bits
+        found[span] = _scaled(words, choices)
     return found
 
 

@@ -155,6 +155,25 @@ def _step_of(step: Step, channel: int) -> Step:
     return step
 
 
+def for_copies(steps: tuple[Step, ...], copies: int) -> tuple[Step, ...]:
+    """Return the steps of so many copies of all outputs, one copy of all after the other."""
+    return steps if copies == 1 else tuple(_step_for_copies(step, copies) for step in steps)
+
+
+def _step_for_copies(step: Step, copies: int) -> Step:
+    match step:
+        case RequantizeQ31(multiplier, shift):
+            own = _for_copies(multiplier, copies), _for_copies(shift, copies)
+            return msgspec.structs.replace(step, multiplier=own[0], shift=own[1])
+        case Thresholds() if step.per_channel:
+            return msgspec.structs.replace(step, at=step.at * copies)
+    return step
+
+
+def _for_copies(field: PerChannel, copies: int) -> PerChannel:
+    return field if isinstance(field, int) else field * copies
+
+
 def _of_channel(field: PerChannel, channel: int) -> int:
     return field if isinstance(field, int) else field[channel]
 

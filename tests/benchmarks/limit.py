@@ -189,7 +189,7 @@ def philox_rate() -> float:
     """Return random words a second."""
     rows, key = np.arange(1000, dtype=np.int64), key_of("0")
     zeros = np.zeros_like(rows)
-    return _rate(lambda: int(philox.draw_rows(key, 1, 4, zeros, rows, zeros, 1000).size))
+    return _rate(lambda: int(philox.draw_rows(key, 1, 33, zeros, rows, zeros, 1000).size))
 
 
 @njit

@@ -21,11 +21,11 @@ def draw(key, matrix, bits, places):
     """Weights at (row, column) or (row, column, group): compiled, and on arrays, which hold them up to 30 bits."""
     places = [(*place, 0)[:3] for place in places]
     rows, columns, groups = (np.array(side, dtype=np.int64) for side in zip(*places, strict=True))
-    where = np.array(key, dtype=np.uint64), matrix, bits, groups, rows, columns
-    found = philox.draw(*where).tolist()
+    where = np.array(key, dtype=np.uint64), matrix, 2 ** (bits + 1) + 1, groups, rows, columns
+    found = philox.draw(*where)
     if bits <= 30:
-        assert philox_arrays.draw(*where).tolist() == found
-    return found
+        assert philox_arrays.draw(*where).tolist() == found.tolist()
+    return (found - 2**bits).tolist()
 
 
 def draw_naive(key, matrix, bits, places):
