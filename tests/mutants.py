@@ -25,7 +25,7 @@ from certify.base.prune import prune
 from certify.network.matrix import Matrix
 from certify.network.model import Box, Dense, Network
 from certify.network.reader import read_network
-from certify.network.steps import Clamp, Offset, Relu, Requantize, RequantizeQ31, Sign, Step, Threshold
+from certify.network.steps import Clamp, Offset, Relu, Requantize, RequantizeQ31, Sign, Step, Threshold, Thresholds
 from certify.ticket import Ticket, find_ticket
 
 Document = dict[str, Any]
@@ -55,6 +55,9 @@ def _step_document(step: Step) -> Document:
             return {"op": "step"}
         case Sign():
             return {"op": "sign"}
+        case Thresholds(at, low, bits):
+            lists = [list(own) for own in step.lists] if step.per_channel else list(at)
+            return {"op": "thresholds", "at": lists, "low": low, "precision_bits": bits}
     raise AssertionError(step)
 
 

@@ -12,7 +12,7 @@ above all, is recorded and is not a disagreement.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -20,8 +20,9 @@ from itertools import groupby
 from certify.network.compare import common_scale
 from certify.network.model import Linear, Network
 from certify.network.steps import RequantizeQ31, RoundSignificant
-from certify.proof.formulas import step_terms
-from certify.proof.structure import UNFED, Pair
+from certify.proof.formulas import line_term, step_terms
+from certify.proof.obligations import Range
+from certify.proof.piece import UNFED, Piece, Single
 from certify.work import Task
 from solvers.smt import many, session
 from solvers.smt.session import Answer, Outcome
@@ -39,11 +40,11 @@ MULTIPLIERS_RLIMIT = 500_000
 
 @dataclass(frozen=True)
 class _Input:
-    """One input of a layer as terms: x = p - q, with p = σ(x) and q = σ(-x)."""
+    """One input of a layer as terms: x = p - q, with p = σ(x) and q = σ(-x), which copies do without."""
 
     x: Term
-    p: Term
-    q: Term
+    p: Term = None
+    q: Term = None
 
 
 def sample(outputs: int, most: int = NEURONS_PER_LAYER) -> tuple[int, ...]:
@@ -53,70 +54,71 @@ def sample(outputs: int, most: int = NEURONS_PER_LAYER) -> tuple[int, ...]:
     return tuple(index * (outputs - 1) // (most - 1) for index in range(most))
 
 
-def sampled(pairs: Sequence[Pair]) -> list[tuple[Pair, int]]:
-    """Return the neurons that are asked about, as pair and output."""
-    return [(pair, output) for pair in pairs for output in sample(pair.target.outputs)]
+def sampled(pieces: Sequence[Piece]) -> list[tuple[Piece, int]]:
+    """Return the neurons that are asked about, as piece and output."""
+    return [(piece, output) for piece in pieces for output in sample(piece.target.outputs)]
 
 
-def tasks(pairs: Sequence[Pair], rlimit: int) -> list[Task[tuple[Outcome, ...]]]:
+def tasks(pieces: Sequence[Piece], rlimit: int) -> list[Task[tuple[Outcome, ...]]]:
     """Return independent pieces of work that ask about all sampled neurons, an outcome for each in their order."""
     found: list[Task[tuple[Outcome, ...]]] = []
-    for pair in pairs:
-        for _, same in groupby(sample(pair.target.outputs), key=partial(_group_of, pair)):
+    for piece in pieces:
+        for _, same in groupby(sample(piece.target.outputs), key=partial(_group_of, piece)):
             outputs = tuple(same)
-            found.append(_task(pair.only(outputs), outputs, rlimit))
+            found.append(_task(piece.only(outputs), outputs, rlimit))
     return found
 
 
-def _task(pair: Pair, outputs: Sequence[int], rlimit: int) -> Task[tuple[Outcome, ...]]:
-    edges = pair.target.weights.entries + pair.output.weights.entries + 2 * pair.taps * pair.target.channels
-    call = partial(check_neurons, pair, outputs, rlimit)
-    return Task(neuron_name(pair, *outputs), call, edges * SECONDS_AN_EDGE)
+def _task(piece: Piece, outputs: Sequence[int], rlimit: int) -> Task[tuple[Outcome, ...]]:
+    edges = piece.target.weights.entries + piece.output.weights.entries + 2 * piece.taps * piece.target.channels
+    call = partial(check_neurons, piece, outputs, rlimit)
+    return Task(neuron_name(piece, *outputs), call, edges * SECONDS_AN_EDGE)
 
 
-def neuron_name(pair: Pair, *outputs: int) -> str:
-    """Return the name of neurons of one pair."""
-    return f"pair {pair.index}, neuron{'s' if len(outputs) > 1 else ''} {', '.join(map(str, outputs))}"
+def neuron_name(piece: Piece, *outputs: int) -> str:
+    """Return the name of neurons of one piece."""
+    named = ", ".join(str(piece.row_names[output]) for output in outputs)
+    return f"{piece.name}, neuron{'s' if len(outputs) > 1 else ''} {named}"
 
 
-def check_neurons(pair: Pair, outputs: Sequence[int], rlimit: int) -> tuple[Outcome, ...]:
+def check_neurons(piece: Piece, outputs: Sequence[int], rlimit: int) -> tuple[Outcome, ...]:
     """Ask z3 for an input on which any of some neurons of one group differs, and one by one where it finds any."""
 
     def write(words: Vocabulary) -> list[Formula]:
-        neurons = _Neurons(words, pair, _group_of(pair, outputs[0]))
+        neurons = _Neurons(words, piece, _group_of(piece, outputs[0]))
         return [*neurons.bounds, words.any_of([neurons.difference(output) for output in outputs])]
 
     if many.check(write, rlimit) is Answer.UNSAT:
         return (Outcome(Answer.UNSAT),) * len(outputs)
-    return tuple(check_neuron(pair, output, rlimit) for output in outputs)
+    return tuple(check_neuron(piece, output, rlimit) for output in outputs)
 
 
-def check_neuron(pair: Pair, output: int, rlimit: int) -> Outcome:
+def check_neuron(piece: Piece, output: int, rlimit: int) -> Outcome:
     """Ask z3 for an input on which one neuron's accumulators differ."""
-    return session.check(neuron_formulas(Z3, pair, output), rlimit)
+    return session.check(neuron_formulas(Z3, piece, output), rlimit)
 
 
-def check_network(target: Network, ticket: Network, pairs: Sequence[Pair], rlimit: int | None = None) -> Outcome:
+def check_network(target: Network, ticket: Network, pieces: Sequence[Piece], rlimit: int | None = None) -> Outcome:
     """Ask z3 for a grid point on which the networks' outputs differ; the model names it x0, x1, …"""
     if rlimit is None:
         multiplied = any(
             isinstance(step, (RequantizeQ31, RoundSignificant)) for layer in target.layers for step in layer.steps
         )
         rlimit = MULTIPLIERS_RLIMIT if multiplied else NETWORK_RLIMIT
-    return session.check(network_formulas(Z3, target, ticket, pairs), rlimit)
+    return session.check(network_formulas(Z3, target, ticket, pieces), rlimit)
 
 
-def neuron_formulas(words: Vocabulary, pair: Pair, output: int) -> list[Formula]:
+def neuron_formulas(words: Vocabulary, piece: Piece, output: int) -> list[Formula]:
     """Return what holds together only for an input on which one neuron's accumulators differ.
 
     p and q are free in their ranges, which allows more than x's ReLUs do; a formula refuted so holds for them too.
     """
-    neurons = _Neurons(words, pair, _group_of(pair, output))
+    neurons = _Neurons(words, piece, _group_of(piece, output))
     return [*neurons.bounds, neurons.difference(output)]
 
 
-def _group_of(pair: Pair, output: int) -> int:
-    return output * pair.groups // pair.target.outputs
+def _group_of(piece: Piece, output: int) -> int:
+    return output * piece.groups // piece.target.outputs
 
 
 class _Neurons:
@@ -126,32 +128,36 @@ class _Neurons:
         bounds: the ranges of the inputs' halves.
     """
 
-    def __init__(self, words: Vocabulary, pair: Pair, group: int) -> None:
-        self.words, self.pair = words, pair
+    def __init__(self, words: Vocabulary, piece: Piece, group: int) -> None:
+        self.words, self.piece = words, piece
         self.bounds: list[Formula] = []
         taps: list[list[_Input]] = []
-        for tap in range(pair.taps):
-            inputs, within = _variables(words, pair, group, tap)
+        for tap in range(piece.taps):
+            inputs, within = _variables(words, piece, group, tap)
             taps.append(inputs)
             self.bounds += within
-        self._read = [words.times(1 << pair.weight_bits, value.x) for inputs in taps for value in inputs]
-        self._read += [words.times(1 << pair.scale_bits, words.constant(value)) for value in pair.target.constants]
-        self._carried = _Carried(words, pair, group, taps)
+        self._read = [words.times(1 << piece.weight_bits, value.x) for inputs in taps for value in inputs]
+        self._read += [words.times(1 << piece.scale_bits, words.constant(value)) for value in piece.target.constants]
+        self._carried = _Carried(words, piece, group, taps)
 
     def difference(self, output: int) -> Formula:
         """Return that one neuron's accumulators differ."""
-        words, pair = self.words, self.pair
-        bias = words.times(1 << pair.scale_bits, words.constant(pair.target.bias[output]))
-        target = words.total([_row(words, pair.target, output, self._read.__getitem__), bias])
-        return words.differ(_row(words, pair.output, output, self._carried.term), target)
+        words, piece = self.words, self.piece
+        bias = words.times(1 << piece.scale_bits, words.constant(piece.target.bias[output]))
+        target = words.total([_row(words, piece.target, output, self._read.__getitem__), bias])
+        return words.differ(_row(words, piece.output, output, self._carried.term), target)
 
 
-def _variables(words: Vocabulary, pair: Pair, group: int, tap: int) -> tuple[list[_Input], list[Formula]]:
+def _variables(words: Vocabulary, piece: Piece, group: int, tap: int) -> tuple[list[_Input], list[Formula]]:
     """Return the inputs that one tap of a group reads, and their ranges."""
-    channels, scale = pair.target.channels, pair.input_bits
+    channels, scale = piece.target.channels, piece.input_bits
     inputs, bounds = [], []
     for channel in range(channels):
-        low, high = (end[group * channels + channel] for end in (pair.low, pair.high))
+        low, high = (end[group * channels + channel] for end in (piece.low, piece.high))
+        if isinstance(piece, Single):
+            inputs.append(_Input(words.variable(f"y{channel}")))
+            bounds.append(words.within(inputs[-1].x, low << scale, high << scale))
+            continue
         p, q = (words.variable(f"{half}{tap * channels + channel}") for half in "pq")
         inputs.append(_Input(words.subtract(p, q), p, q))
         bounds.append(words.within(p, max(low, 0) << scale, max(high, 0) << scale))
@@ -160,12 +166,15 @@ def _variables(words: Vocabulary, pair: Pair, group: int, tap: int) -> tuple[lis
 
 
 class _Carried:
-    """What the hidden units of a group carry at every tap: u·p or |u|·q, by the lemmas; σ(u·c) on constant lines."""
+    """What the units of a group carry at every tap: u·p or |u|·q, by the lemmas; σ(u·c) on constant lines.
 
-    def __init__(self, words: Vocabulary, pair: Pair, group: int, taps: Sequence[Sequence[_Input]]) -> None:
-        self.words, self.pair, self.taps = words, pair, taps
-        self.units = pair.output.channels
-        self.first_unit, self.first_input = group * self.units, group * pair.target.channels
+    Copies carry x itself, and of constant lines c.
+    """
+
+    def __init__(self, words: Vocabulary, piece: Piece, group: int, taps: Sequence[Sequence[_Input]]) -> None:
+        self.words, self.piece, self.taps = words, piece, taps
+        self.units = piece.kept.shape[1]
+        self.first_unit, self.first_input = group * self.units, group * piece.target.channels
         self._made: dict[int, Term] = {}
 
     def term(self, place: int) -> Term:
@@ -176,14 +185,16 @@ class _Carried:
         return self._made[place]
 
     def _of(self, inputs: Sequence[_Input], unit: int) -> Term:
-        pair, words = self.pair, self.words
-        column, u = int(pair.unit_input[unit]), int(pair.unit_weight[unit])
+        piece, words = self.piece, self.words
+        column, u = int(piece.unit_input[unit]), int(piece.unit_weight[unit])
         if column == UNFED:
             return words.constant(0)
-        if column < len(pair.low):
+        if column < len(piece.low):
             read = inputs[column - self.first_input]
+            if isinstance(piece, Single):
+                return read.x
             return words.times(abs(u), read.q if u < 0 else read.p)
-        return words.relu(words.times(u, words.constant(pair.hidden.constants[column - len(pair.low)])))
+        return line_term(words, piece, u, column - len(piece.low))
 
 
 def _row(words: Vocabulary, layer: Linear, output: int, term: Callable[[int], Term]) -> Term:
@@ -201,23 +212,22 @@ def is_small(target: Network, ticket: Network) -> bool:
     return edges <= NETWORK_MAX_EDGES and relus <= NETWORK_MAX_RELUS
 
 
-def network_formulas(words: Vocabulary, target: Network, ticket: Network, pairs: Sequence[Pair]) -> list[Formula]:
+def network_formulas(words: Vocabulary, target: Network, ticket: Network, pieces: Sequence[Piece]) -> list[Formula]:
     """Return what holds together only for a grid point x0, x1, … on which the networks' outputs differ."""
     box = target.input
     known = _Definitions(words)
     target_out = [words.variable(f"x{index}") for index in range(box.features)]
-    ticket_out: Sequence[Term] = target_out
+    ticket_out = dict(enumerate(target_out))
     bounds = [words.within(term, low, high) for term, low, high in zip(target_out, box.low, box.high, strict=True)]
-    for pair in pairs:
-        inputs = [known.split(term) for term in ticket_out]
-        carried = _Carried(words, pair, 0, [inputs]).term
-        sums = [_row(words, pair.output, output, carried) for output in range(pair.output.outputs)]
-        ticket_out = known.after_steps(pair, pair.output, pair.scale_bits, sums)
-        target_out = known.after_steps(pair, pair.target, 0, _accumulator_terms(words, pair.target, target_out))
+    for piece in pieces:
+        sums = _ticket_sums(known, piece, ticket_out)
+        theirs = known.after_steps(piece.output, _finer(piece), sums)
+        ticket_out = dict(zip(piece.row_names, theirs, strict=True))
+        target_out = _target_outputs(known, target, piece, target_out)
     left_bits, right_bits = common_scale(target, ticket)
     differences = [
         words.differ(words.times(1 << left_bits, left), words.times(1 << right_bits, right))
-        for left, right in zip(target_out, ticket_out, strict=True)
+        for left, right in zip(target_out, ticket_out.values(), strict=True)
     ]
     return [*bounds, *known.equations, words.any_of(differences)]
 
@@ -245,13 +255,37 @@ class _Definitions:
         self.equations.append(self.words.equal(x, self.words.subtract(p, q)))
         return _Input(x, p, q)
 
-    def after_steps(self, pair: Pair, layer: Linear, finer_bits: int, sums: Sequence[Term]) -> list[Term]:
-        """Return the outputs of one of the pair's layers whose accumulators are finer than the target's by 2^bits."""
-        outputs = []
-        for output, total in enumerate(sums):
-            low, high = (end[output] << finer_bits for end in (pair.accumulator_low, pair.accumulator_high))
-            outputs.append(self.name(step_terms(self.words, layer.steps_of(output), self.name(total), low, high)))
-        return outputs
+    def after_steps(self, layer: Linear, ends: Sequence[Range], sums: Sequence[Term]) -> list[Term]:
+        """Return the outputs of a layer from its accumulators, each with what it can reach."""
+        return [
+            self.name(step_terms(self.words, layer.steps_of(output), self.name(total), *ends[output]))
+            for output, total in enumerate(sums)
+        ]
+
+
+def _finer(piece: Piece) -> list[Range]:
+    """Return what the ticket's accumulators can reach."""
+    ends = zip(piece.accumulator_low, piece.accumulator_high, strict=True)
+    return [(low << piece.scale_bits, high << piece.scale_bits) for low, high in ends]
+
+
+def _ticket_sums(known: _Definitions, piece: Piece, read: Mapping[int, Term]) -> list[Term]:
+    """Return the accumulators of the ticket's layer from what it reads, by row: copies are read as they come."""
+    words, outputs = known.words, range(piece.output.outputs)
+    if isinstance(piece, Single):
+        lines = (words.constant(value) for value in piece.lines)
+        terms = dict(read) | dict(enumerate(lines, piece.output.channels))
+        return [_row(words, piece.output, output, terms.__getitem__) for output in outputs]
+    inputs = [known.split(term) for term in read.values()]
+    carried = _Carried(words, piece, 0, [inputs]).term
+    return [_row(words, piece.output, output, carried) for output in outputs]
+
+
+def _target_outputs(known: _Definitions, target: Network, piece: Piece, read: Sequence[Term]) -> list[Term]:
+    """Return the outputs of the target's own layer, all neurons and each weight of it."""
+    layer = target.linear[piece.index]
+    low, high, _ = layer.kernel_bounds(piece.low, piece.high)
+    return known.after_steps(layer, list(zip(low, high, strict=True)), _accumulator_terms(known.words, layer, read))
 
 
 def _accumulator_terms(words: Vocabulary, layer: Linear, values: Sequence[Term]) -> list[Term]:

@@ -1,7 +1,8 @@
 """Every obligation as a formula, written once, in whatever vocabulary its reader has (`solvers.smt.vocabulary`).
 
-docs/proof.md, "The conditions". Every kept edge stands as v·(u·p); nothing is summed or multiplied before a solver
-sees it. A formula here is the negation of what is needed: no solver may find values that make it true.
+docs/proof.md, "The conditions". Every kept edge stands as v·(u·p), or as v·y where units are copies; nothing is
+summed or multiplied before a solver sees it. A formula here is the negation of what is needed: no solver may find
+values that make it true.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from certify.network.steps import (
     Thresholds,
     apply_step,
 )
-from certify.proof.obligations import NEGATIVE, PairObligations, StepsObligation, WeightObligations
-from certify.proof.structure import UNFED, Pair
+from certify.proof.obligations import PieceObligations, StepsObligation, WeightObligations
+from certify.proof.piece import NEGATIVE, UNFED, WHOLE, Piece, Single
 from solvers.smt.vocabulary import Formula, Term, Vocabulary
 
 
@@ -69,12 +70,15 @@ def lemma_formula(words: Vocabulary, u: int, which: int | str = "") -> Formula:
 
 
 class _Edges(dict[tuple[int, int], Term]):
-    """The terms v·(|u|·p) by v and u, each made once: an edge on what a unit carries, by the lemma of condition 2."""
+    """The terms v·(|u|·p) by v and u, each made once: an edge on what a unit carries, by the lemma of condition 2.
 
-    def __init__(self, words: Vocabulary, variable: Term) -> None:
+    A copy carries its neuron's value as it is: there the term is v·y, whatever the value.
+    """
+
+    def __init__(self, words: Vocabulary, variable: Term, half: int) -> None:
         super().__init__()
         self.words, self.variable = words, variable
-        self._units: dict[int, Term] = {}
+        self._units: dict[int, Term] = {1: variable} if half == WHOLE else {}
 
     def __missing__(self, edge: tuple[int, int]) -> Term:
         v, u = edge
@@ -85,15 +89,16 @@ class _Edges(dict[tuple[int, int], Term]):
 
 
 def half_variable(half: int) -> str:
-    """Return the name of the variable of weight obligations: p for inputs ≥ 0, q for inputs ≤ 0."""
-    return "q" if half == NEGATIVE else "p"
+    """Return the name of the variable of weight obligations: p for inputs ≥ 0, q for inputs ≤ 0, y for copies."""
+    return "pqy"[half]
 
 
 def weight_formulas(words: Vocabulary, listed: WeightObligations, weight_bits: int, variable: Term) -> list[Formula]:
     """Return the negations of weight obligations, all of one half: left ≠ right, on its variable (condition 3)."""
-    made, kept = _Edges(words, variable), zip(listed.v.tolist(), listed.u.tolist(), strict=True)
+    half = int(listed.half[0]) if len(listed) else 0
+    made, kept = _Edges(words, variable, half), zip(listed.v.tolist(), listed.u.tolist(), strict=True)
     edges = [made[edge] for edge in kept]
-    sign = -1 if NEGATIVE in listed.half[:1] else 1
+    sign = -1 if half == NEGATIVE else 1
     weights = [sign * weight for weight in listed.weight.tolist()]
     right = {
         weight: words.times(1 << weight_bits, words.times(weight, variable)) for weight in dict.fromkeys(weights)
@@ -102,24 +107,27 @@ def weight_formulas(words: Vocabulary, listed: WeightObligations, weight_bits: i
     return [words.differ(words.total(edges[first:last]), right[weight]) for weight, (first, last) in spans]
 
 
-def bias_formula(words: Vocabulary, item: PairObligations, output: int) -> Formula:
-    """Return the negation of: Σ v·σ(u·c) = s·(b + Σ w·constant) for one output (condition 3)."""
-    pair, listed = item.pair, item.biases
+def bias_formula(words: Vocabulary, item: PieceObligations, output: int) -> Formula:
+    """Return the negation of: Σ v·σ(u·c) = s·(b + Σ w·constant) for one output (condition 3).
+
+    Of a single layer the left side is Σ v·c.
+    """
+    piece, listed = item.piece, item.biases
     edges = slice(int(listed.start[output]), int(listed.start[output + 1]))
     kept = zip(listed.v[edges].tolist(), listed.u[edges].tolist(), listed.line[edges].tolist(), strict=True)
-    left = words.total(
-        [words.times(v, words.relu(words.times(u, words.constant(_line_value(pair, line))))) for v, u, line in kept]
-    )
-    return words.differ(left, words.times(1 << pair.scale_bits, _bias_term(words, pair, output)))
+    left = words.total([words.times(v, line_term(words, piece, u, line)) for v, u, line in kept])
+    return words.differ(left, words.times(1 << piece.scale_bits, _bias_term(words, piece, output)))
 
 
-def _line_value(pair: Pair, line: int) -> int:
-    return 0 if line == UNFED else pair.hidden.constants[line]
+def line_term(words: Vocabulary, piece: Piece, u: int, line: int) -> Term:
+    """Return what a unit carries that reads a constant line, or nothing: σ(u·c), and c itself of a single layer."""
+    value = words.constant(0 if line == UNFED else piece.lines[line])
+    return value if isinstance(piece, Single) else words.relu(words.times(u, value))
 
 
-def _bias_term(words: Vocabulary, pair: Pair, output: int) -> Term:
+def _bias_term(words: Vocabulary, piece: Piece, output: int) -> Term:
     """Return b + Σ w·constant of one output of the target, unevaluated."""
-    layer, first = pair.target, pair.taps * pair.target.channels
+    layer, first = piece.target, piece.taps * piece.target.channels
     columns, weights = layer.weights.row(output)
     constants = [
         words.times(w, words.constant(layer.constants[c - first]))

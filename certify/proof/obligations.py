@@ -1,4 +1,4 @@
-"""Conditions 2 to 4: the obligations of a pair, each one formula whose unsatisfiability is needed.
+"""Conditions 2 to 4: the obligations of a pair or a single layer, each one formula whose unsatisfiability is needed.
 
 docs/proof.md, "The conditions". They are written from base ⊙ mask and the target alone, as plain
 integers; `refutation` puts them before z3 unsimplified, and `digest` names them in a certificate. Kinds:
@@ -9,9 +9,11 @@ relu    for one kept u and one input box: x = p - q with p = σ(x) in P and q = 
 weight  for one output, one input and one half: ∀p in P: Σ v·(u·p) = 2^r·(w·p), or
         ∀q in Q: Σ v·(|u|·q) = 2^r·(-w·q) (condition 3). p and q are the ticket's integers, finer than the target's
         by the pair's input scale, on which both sides depend alike; the scale left is the weights', 2^r = δ_t/δ².
-        Of a convolution for every tap of the output's kernel, and for the inputs of the output's group
+        Of a convolution for every tap of the output's kernel, and for the inputs of the output's group.
+        Of a single layer, whose units are copies, for one output and one neuron y before: ∀y in its box:
+        Σ v·y = 2^r·(w·y), 2^r = δ_t/δ
 bias    for one output: Σ v·σ(u·c) over the constant lines, of all taps, = s·(b + Σ w·constant) (condition 3). A unit
-        that keeps no input is the constant σ(0), and its edges stand here too
+        that keeps no input is the constant σ(0), and its edges stand here too. Of a single layer Σ v·c
 steps   for one layer: ∀a within its accumulators: the ticket's steps on s·a give the target's on a, rescaled.
         This holds for every rule (docs/proof.md); here z3 is asked. A multiplier is the target's own, once the
         ticket's finer bits are shifted out, and so are thresholds and a rounding to significant bits: up to the first
@@ -38,29 +40,28 @@ from numpy.typing import NDArray
 from certify.network.matrix import Int64Array
 from certify.network.operators import Convolution
 from certify.network.steps import RequantizeQ31, RoundSignificant, Step, Thresholds, apply_steps
-from certify.proof.structure import Pair
+from certify.proof.piece import WHOLE, Pair, Piece
 
 Kind: TypeAlias = Literal["range", "relu", "weight", "bias", "steps"]
 QuestionKind: TypeAlias = Kind | Literal["neuron", "network", "curve", "sum", "unit", "output"]
 KINDS: tuple[Kind, ...] = ("range", "relu", "weight", "bias", "steps")
 Range: TypeAlias = tuple[int, int]
 
-POSITIVE, NEGATIVE = 0, 1
 _OWN = {RequantizeQ31: "multiplier", RoundSignificant: "rounding to significant bits", Thresholds: "thresholds"}
 """Steps that are not rescaled: the ticket shifts its finer bits out first."""
 
 
 @dataclass(frozen=True, eq=False)
 class WeightObligations:
-    """All weight obligations of a pair, in the order of output, tap, input, half.
+    """All weight obligations of a piece, in the order of output, tap, input, half.
 
     Attributes:
         output: int64[m], output · taps + tap.
-        input, half: int64[m]; half is POSITIVE (p) or NEGATIVE (q).
+        input, half: int64[m]; half is POSITIVE (p), NEGATIVE (q) or WHOLE (y).
         weight: int64[m], the target's w.
         start: int64[m + 1]; the edges of obligation i are start[i] to start[i + 1].
-        u, v: int64[edges], the kept weights of the first and the second matrix.
-        ranges: for each half, the range of p or q for each input.
+        u, v: int64[edges], the kept weights of the first and the second matrix; u is 1 where there is one matrix.
+        ranges: for each half, the range of p, q or y for each input; empty for halves that are not there.
         taps: of a kernel.
     """
 
@@ -71,7 +72,7 @@ class WeightObligations:
     start: Int64Array
     u: Int64Array
     v: Int64Array
-    ranges: tuple[tuple[Range, ...], tuple[Range, ...]]
+    ranges: tuple[tuple[Range, ...], ...]
     taps: int = 1
 
     def __len__(self) -> int:
@@ -118,11 +119,11 @@ class WeightObligations:
 
 @dataclass(frozen=True, eq=False)
 class BiasObligations:
-    """One for every output of a pair, over all taps.
+    """One for every output of a piece, over all taps.
 
     Attributes:
         start: int64[outputs + 1]; the edges of output j are start[j] to start[j + 1].
-        u, v: int64[edges]; u is 0 for a unit that keeps no input.
+        u, v: int64[edges]; u is 0 for a unit that keeps no input, 1 where units are copies.
         line: int64[edges], the constant line of each edge, UNFED for such a unit.
     """
 
@@ -134,7 +135,7 @@ class BiasObligations:
 
 @dataclass(frozen=True)
 class StepsObligation:
-    """Some steps of some outputs of a pair that all have the same.
+    """Some steps of some outputs of a piece that all have the same.
 
     Attributes:
         outputs: whose they are, rising.
@@ -155,11 +156,11 @@ class StepsObligation:
 
 
 @dataclass(frozen=True, eq=False)
-class PairObligations:
-    """Everything that has to be refuted for one pair, and the ranges that must be satisfiable.
+class PieceObligations:
+    """Everything that has to be refuted for one piece, and the ranges that must be satisfiable.
 
     Attributes:
-        pair: whose they are.
+        piece: whose they are.
         boxes: the distinct boxes of inputs, on the ticket's scale.
         lemmas: the distinct (u, low, high) of condition 2.
         weights: condition 3 for inputs.
@@ -167,7 +168,7 @@ class PairObligations:
         steps: the distinct steps after the accumulators.
     """
 
-    pair: Pair
+    piece: Piece
     boxes: tuple[Range, ...]
     lemmas: tuple[tuple[int, int, int], ...]
     weights: WeightObligations
@@ -175,18 +176,19 @@ class PairObligations:
     steps: tuple[StepsObligation, ...]
 
 
-def obligations(pair: Pair) -> PairObligations:
-    """Return the obligations of one pair whose shape has been checked."""
-    boxes = [(low << pair.input_bits, high << pair.input_bits) for low, high in zip(pair.low, pair.high, strict=True)]
-    edge_input = pair.unit_input[pair.kept_units]
+def obligations(piece: Piece) -> PieceObligations:
+    """Return the obligations of one piece whose shape has been checked."""
+    bits = piece.input_bits
+    boxes = [(low << bits, high << bits) for low, high in zip(piece.low, piece.high, strict=True)]
+    edge_input = piece.unit_input[piece.kept_units]
     variable = (edge_input >= 0) & (edge_input < len(boxes))
-    return PairObligations(
-        pair=pair,
+    return PieceObligations(
+        piece=piece,
         boxes=tuple(sorted(set(boxes))),
-        lemmas=_lemmas(pair, boxes),
-        weights=_weight_obligations(pair, boxes, variable),
-        biases=_bias_obligations(pair, ~variable),
-        steps=_steps_obligations(pair),
+        lemmas=_lemmas(piece, boxes) if isinstance(piece, Pair) else (),
+        weights=_weight_obligations(piece, boxes, variable),
+        biases=_bias_obligations(piece, ~variable),
+        steps=_steps_obligations(piece),
     )
 
 
@@ -197,60 +199,81 @@ def _lemmas(pair: Pair, boxes: Sequence[Range]) -> tuple[tuple[int, int, int], .
     return tuple(sorted({(u, *boxes[column]) for u, column in units}))
 
 
-def _weight_obligations(pair: Pair, boxes: Sequence[Range], variable: NDArray[np.bool_]) -> WeightObligations:
-    positive = tuple((max(low, 0), max(high, 0)) for low, high in boxes)
-    negative = tuple((max(-high, 0), max(-low, 0)) for low, high in boxes)
-    (rows, channels), kept = pair.weights.shape, pair.kept
-    unit, row = pair.kept_units[variable], kept.row_of_entry()[variable]
-    u, v = pair.unit_weight[unit], kept.values[variable]
-    column = pair.unit_input[unit] - pair.group_of(row) * channels
+def _weight_obligations(piece: Piece, boxes: Sequence[Range], variable: NDArray[np.bool_]) -> WeightObligations:
+    ranges = _ranges(piece, boxes)
+    (rows, channels), kept = piece.weights.shape, piece.kept
+    unit, row = piece.kept_units[variable], kept.row_of_entry()[variable]
+    u, v = piece.unit_weight[unit], kept.values[variable]
+    column = piece.unit_input[unit] - piece.group_of(row) * channels
     assert not len(column) or (column.min() >= 0 and column.max() < channels)
     # The key of an obligation: output, tap, input, half as one number, in the order they are listed in.
-    key = (row * channels + column) * 2 + (u < 0)
+    halves = len(piece.halves)
+    key = (row * channels + column) * halves + (u < 0)
     order = np.argsort(key, kind="stable")
-    edges = np.bincount(key, minlength=rows * channels * 2)
-    possible = np.array([[p != (0, 0), q != (0, 0)] for p, q in zip(positive, negative, strict=True)], dtype=bool)
-    each = np.repeat(possible.reshape(pair.groups, channels * 2), rows // pair.groups, axis=0)
+    edges = np.bincount(key, minlength=rows * channels * halves)
+    each = np.repeat(_possible(piece, ranges), rows // piece.groups, axis=0)
     listed = np.flatnonzero((edges > 0) | each.reshape(-1))
-    row, column, half = listed // (channels * 2), (listed // 2) % channels, listed % 2
-    weight = pair.weights.to_dense()[row, column]
+    row, column = listed // (channels * halves), (listed // halves) % channels
+    half = np.array(piece.halves, dtype=np.int64)[listed % halves]
+    weight = piece.weights.to_dense()[row, column]
     start = np.concatenate([[0], np.cumsum(edges[listed])]).astype(np.int64)
-    column = column + pair.group_of(row) * channels
-    return WeightObligations(row, column, half, weight, start, u[order], v[order], (positive, negative), pair.taps)
+    column = column + piece.group_of(row) * channels
+    names = np.array(piece.row_names, dtype=np.int64)
+    row = names[row // piece.taps] * piece.taps + row % piece.taps
+    return WeightObligations(row, column, half, weight, start, u[order], v[order], ranges, piece.taps)
 
 
-def _bias_obligations(pair: Pair, constant: NDArray[np.bool_]) -> BiasObligations:
-    kept, unit = pair.kept, pair.kept_units[constant]
-    output = kept.row_of_entry()[constant] // pair.taps
-    counts = np.bincount(output, minlength=pair.target.outputs)
+def _ranges(piece: Piece, boxes: Sequence[Range]) -> tuple[tuple[Range, ...], ...]:
+    """Return the ranges of what units carry, 1 times."""
+    if piece.halves == (WHOLE,):
+        return (), (), tuple(boxes)
+    positive = tuple((max(low, 0), max(high, 0)) for low, high in boxes)
+    negative = tuple((max(-high, 0), max(-low, 0)) for low, high in boxes)
+    return positive, negative
+
+
+def _possible(piece: Piece, ranges: Sequence[Sequence[Range]]) -> NDArray[np.bool_]:
+    """Return bool[groups, channels · halves]: what is asked of an input even where no edge is kept."""
+    spans = zip(*(ranges[half] for half in piece.halves), strict=True)
+    found = [
+        [half == WHOLE or span != (0, 0) for half, span in zip(piece.halves, each, strict=True)] for each in spans
+    ]
+    return np.array(found, dtype=bool).reshape(piece.groups, -1)
+
+
+def _bias_obligations(piece: Piece, constant: NDArray[np.bool_]) -> BiasObligations:
+    kept, unit = piece.kept, piece.kept_units[constant]
+    output = kept.row_of_entry()[constant] // piece.taps
+    counts = np.bincount(output, minlength=piece.target.outputs)
     start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    column = pair.unit_input[unit]
-    line = np.where(column >= 0, column - len(pair.low), column)
-    return BiasObligations(start, pair.unit_weight[unit], kept.values[constant], line)
+    column = piece.unit_input[unit]
+    line = np.where(column >= 0, column - len(piece.low), column)
+    return BiasObligations(start, piece.unit_weight[unit], kept.values[constant], line)
 
 
-def _steps_obligations(pair: Pair) -> tuple[StepsObligation, ...]:
+def _steps_obligations(piece: Piece) -> tuple[StepsObligation, ...]:
     merged: dict[Any, StepsObligation] = {}
-    for output in range(pair.target.outputs):
-        for steps in _steps_of(pair, output):
+    for output in range(piece.target.outputs):
+        for steps in _steps_of(piece, output):
             key = steps.part, steps.target, steps.ticket
             merged[key] = _joined(merged[key], steps) if key in merged else steps
     return tuple(merged.values())
 
 
-def _steps_of(pair: Pair, output: int) -> Iterator[StepsObligation]:
+def _steps_of(piece: Piece, output: int) -> Iterator[StepsObligation]:
     """Yield all steps of one output, in two parts where there is a multiplier."""
-    target, ticket = pair.target.steps_of(output), pair.output.steps_of(output)
-    low, high = pair.accumulator_low[output], pair.accumulator_high[output]
+    target, ticket = piece.target.steps_of(output), piece.output.steps_of(output)
+    low, high = piece.accumulator_low[output], piece.accumulator_high[output]
     ours, theirs = _before_own(target), _before_own(ticket)
+    whose = (piece.row_names[output],)
     if (ours, theirs) == (target, ticket):
-        yield StepsObligation((output,), target, ticket, low, high, pair.scale_bits, pair.left_bits)
+        yield StepsObligation(whose, target, ticket, low, high, piece.scale_bits, piece.left_bits)
         return
     cut = _OWN[type(target[len(ours)])]
-    yield StepsObligation((output,), ours, theirs, low, high, pair.scale_bits, 0, f"up to the {cut}")
+    yield StepsObligation(whose, ours, theirs, low, high, piece.scale_bits, 0, f"up to the {cut}")
     low, high = apply_steps(ours, low), apply_steps(ours, high)
     rest = target[len(ours) :], ticket[len(theirs) :]
-    yield StepsObligation((output,), *rest, low, high, 0, pair.left_bits, f"from the {cut} on")
+    yield StepsObligation(whose, *rest, low, high, 0, piece.left_bits, f"from the {cut} on")
 
 
 def _before_own(steps: tuple[Step, ...]) -> tuple[Step, ...]:
@@ -275,11 +298,11 @@ class Count:
     sha256: str
 
 
-def digest(listed: Sequence[PairObligations]) -> dict[QuestionKind, Count]:
-    """Return count and digest of every kind, over all pairs in order.
+def digest(listed: Sequence[PieceObligations]) -> dict[QuestionKind, Count]:
+    """Return count and digest of every kind, over all pieces in order.
 
-    What is hashed for each pair is a line of canonical JSON with the pair's index, scales, boxes, constants and
-    steps, and then the arrays of the kind as int64 little-endian.
+    What is hashed for each piece is a line of canonical JSON with its index, scales, boxes, constants and steps, and
+    then the arrays of the kind as int64 little-endian. Where there are copies, the line says whose they are.
     """
     hashes = {kind: hashlib.sha256() for kind in KINDS}
     counts = dict.fromkeys(KINDS, 0)
@@ -293,34 +316,40 @@ def digest(listed: Sequence[PairObligations]) -> dict[QuestionKind, Count]:
     return {kind: Count(counts[kind], hashes[kind].hexdigest()) for kind in KINDS}
 
 
-def _header(item: PairObligations) -> bytes:
-    pair = item.pair
+def _header(item: PieceObligations) -> bytes:
+    piece = item.piece
     described = {
-        "pair": pair.index,
-        "bits": [pair.input_bits, pair.weight_bits, pair.left_bits],
-        "box": [[str(value) for value in pair.low], [str(value) for value in pair.high]],
-        "accumulator": [[str(value) for value in side] for side in (pair.accumulator_low, pair.accumulator_high)],
-        "bias": [str(value) for value in pair.target.bias],
-        "constants": [[str(value) for value in side] for side in (pair.target.constants, pair.hidden.constants)],
-        "steps": msgspec.to_builtins([pair.target.steps, pair.output.steps]),
+        piece.kind: piece.index,
+        "bits": [piece.input_bits, piece.weight_bits, piece.left_bits],
+        "box": [[str(value) for value in piece.low], [str(value) for value in piece.high]],
+        "accumulator": [[str(value) for value in side] for side in (piece.accumulator_low, piece.accumulator_high)],
+        "bias": [str(value) for value in piece.target.bias],
+        "constants": [[str(value) for value in side] for side in (piece.target.constants, piece.lines)],
+        "steps": msgspec.to_builtins([piece.target.steps, piece.output.steps]),
         "lemmas": [[str(value) for value in lemma] for lemma in item.lemmas],
-        **_place(pair),
+        **_place(piece),
+        **_copies(piece),
     }
     return json.dumps(described, sort_keys=True, separators=(",", ":")).encode() + b"\n"
 
 
-def _place(pair: Pair) -> dict[str, Any]:
+def _place(piece: Piece) -> dict[str, Any]:
     """Return where a convolution's kernels stand; nothing for a dense layer."""
-    layers = [layer for layer in (pair.target, pair.hidden, pair.output) if isinstance(layer, Convolution)]
+    layers = [layer for layer in (piece.target, *piece.layers()) if isinstance(layer, Convolution)]
     windows = [
         [layer.window.size, layer.window.stride, layer.window.dilation, layer.window.padding] for layer in layers
     ]
-    return {"windows": windows, "groups": pair.groups} if windows else {}
+    return {"windows": windows, "groups": piece.groups} if windows else {}
 
 
-def _contents(item: PairObligations) -> dict[Kind, tuple[int, tuple[Int64Array, ...]]]:
+def _copies(piece: Piece) -> dict[str, Any]:
+    """Return whose copies outputs and inputs are; nothing where there are no copies."""
+    return {} if piece.copies is None else {"copies": [piece.copies.rows, piece.copies.neurons, piece.copies.same]}
+
+
+def _contents(item: PieceObligations) -> dict[Kind, tuple[int, tuple[Int64Array, ...]]]:
     weights, biases = item.weights, item.biases
-    target = item.pair.target
+    target = item.piece.target
     constants = target.weights.to_dense()[:, target.taps * target.channels :]
     return {
         "range": (len(item.boxes), ()),
@@ -329,6 +358,6 @@ def _contents(item: PairObligations) -> dict[Kind, tuple[int, tuple[Int64Array, 
             len(weights),
             (weights.output, weights.input, weights.half, weights.weight, weights.start, weights.u, weights.v),
         ),
-        "bias": (item.pair.target.outputs, (biases.start, biases.u, biases.v, biases.line, constants)),
+        "bias": (item.piece.target.outputs, (biases.start, biases.u, biases.v, biases.line, constants)),
         "steps": (len(item.steps), ()),
     }

@@ -1,9 +1,9 @@
 """The prover: does a relation hold between two networks on every grid point of the target's box?
 
 Ways to know, kept apart and held against each other:
-- for a ticket of Theorem 1, or one of a graph with convolutions, the decomposition of docs/proof.md, conditions 0 to
-  5, every obligation refuted by z3: it proves; formulas over whole neurons and small whole networks check that it
-  composes; a sweep of the whole grid, where points times multiplications stay under a bound, or a search over some
+- for a ticket of Theorem 1 or 2, or one of a graph with convolutions, the decomposition of docs/proof.md, conditions
+  0 to 5, every obligation refuted by z3: it proves; formulas over whole neurons and small whole networks check that
+  it composes; a sweep of the whole grid, where points times multiplications stay under a bound, or a search over some
   points, must agree;
 - for any other pair, and where that does not hold, the steps of `portfolio`.
 
@@ -25,11 +25,11 @@ from certify.network.model import Network
 from certify.proof import composition, refutation
 from certify.proof.claim import EQUAL, Claim, Maximum, Relation, Stage, Verdict, Witness, replay
 from certify.proof.enumeration import Sweep, TooWideError, search_difference, sweep_grid, sweep_work
-from certify.proof.obligations import Count, PairObligations, QuestionKind, digest, obligations
+from certify.proof.obligations import Count, PieceObligations, QuestionKind, digest, obligations
 from certify.proof.portfolio import Decision, decide
 from certify.proof.questions import Question
 from certify.proof.refutation import SECONDS_AN_OBLIGATION, Unproved, tasks
-from certify.proof.structure import NotApplicableError, Pair, pair_up
+from certify.proof.structure import NotApplicableError, Piece, pair_up
 from certify.work import ALONE, Crew, Task, do
 from solvers.smt import session
 from solvers.smt.session import Answer, Outcome
@@ -109,7 +109,7 @@ class _Decomposition:
     """What conditions 0 to 5 gave; `reason` is empty when all of them hold."""
 
     reason: str
-    pairs: tuple[Pair, ...] = ()
+    pieces: tuple[Piece, ...] = ()
     obligations: Mapping[QuestionKind, Count] = field(default_factory=dict)
 
     @property
@@ -210,20 +210,20 @@ def _verdict(decomposition: _Decomposition, decision: Decision) -> tuple[Verdict
 def _decompose(target: Network, ticket: Network, budget: Budget, crew: Crew, monitor: Monitor) -> _Decomposition:
     with monitor.phase("obligations"):
         try:
-            pairs = pair_up(target, ticket)
+            pieces = pair_up(target, ticket)
         except NotApplicableError as error:
             return _Decomposition(str(error))
         crew.expect(
-            sum(pair.weights.shape[0] * pair.weights.shape[1] for pair in pairs) * SECONDS_AN_OBLIGATION,
+            sum(piece.weights.shape[0] * piece.weights.shape[1] for piece in pieces) * SECONDS_AN_OBLIGATION,
             refutation.__name__,
         )
-        listed = [obligations(pair) for pair in pairs]
+        listed = [obligations(piece) for piece in pieces]
         counts = digest(listed)
     unproved = _refute(listed, budget, crew, monitor)
-    return _Decomposition(_explain(unproved), pairs, counts)
+    return _Decomposition(_explain(unproved), pieces, counts)
 
 
-def _refute(listed: Sequence[PairObligations], budget: Budget, crew: Crew, monitor: Monitor) -> list[Unproved]:
+def _refute(listed: Sequence[PieceObligations], budget: Budget, crew: Crew, monitor: Monitor) -> list[Unproved]:
     work = [task for item in listed for task in tasks(item, budget.rlimit)]
     with monitor.phase("refutation", len(work)):
         return [unproved for left in _done(work, crew, monitor) for unproved in left]
@@ -266,8 +266,8 @@ def _compose(
     Raises:
         DisagreementError: z3 finds inputs on which they differ.
     """
-    work, pairs = composition.tasks(decomposition.pairs, budget.rlimit), decomposition.pairs
-    names = [composition.neuron_name(pair, output) for pair, output in composition.sampled(pairs)]
+    work, pieces = composition.tasks(decomposition.pieces, budget.rlimit), decomposition.pieces
+    names = [composition.neuron_name(piece, output) for piece, output in composition.sampled(pieces)]
     with monitor.phase("composition", len(work) + 1):
         outcomes = [outcome for found in _done(work, crew, monitor) for outcome in found]
         for name, outcome in zip(names, outcomes, strict=True):
@@ -275,7 +275,7 @@ def _compose(
         exhausted = sum(outcome.answer is Answer.UNKNOWN for outcome in outcomes)
         if not composition.is_small(target, ticket):
             return Composition(len(names), exhausted)
-        outcome = composition.check_network(target, ticket, pairs)
+        outcome = composition.check_network(target, ticket, pieces)
         _check_not_satisfied(outcome, "the whole network")
         return Composition(len(names), exhausted, outcome.answer)
 

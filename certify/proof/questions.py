@@ -14,7 +14,8 @@ from typing import TypeAlias
 
 from certify.network.model import Network
 from certify.proof import composition, formulas
-from certify.proof.obligations import KINDS, PairObligations, QuestionKind, StepsObligation, WeightObligations
+from certify.proof.obligations import KINDS, PieceObligations, QuestionKind, StepsObligation, WeightObligations
+from certify.proof.piece import Piece
 from certify.proof.refutation import (
     SPLIT,
     bias_name,
@@ -25,7 +26,6 @@ from certify.proof.refutation import (
     steps_name,
     weight_name,
 )
-from certify.proof.structure import Pair
 from solvers.smt.session import Answer
 from solvers.smt.smtlib import commands
 from solvers.smt.vocabulary import Formula, Vocabulary
@@ -56,15 +56,15 @@ class Question:
         return commands(self.name, self.write, self.expected)
 
 
-def count(item: PairObligations) -> int:
-    """Return how many questions the obligations of a pair are."""
+def count(item: PieceObligations) -> int:
+    """Return how many questions the obligations of a piece are."""
     lemmas = len(item.boxes) + len(item.lemmas)
-    return len(ranges(item)) + lemmas + len(item.weights) + item.pair.target.outputs + len(item.steps)
+    return len(ranges(item)) + lemmas + len(item.weights) + item.piece.target.outputs + len(item.steps)
 
 
-def obligation_questions(item: PairObligations) -> Iterator[Question]:
-    """Yield the questions of one pair, `count` of them."""
-    where = f"pair {item.pair.index}:"
+def obligation_questions(item: PieceObligations) -> Iterator[Question]:
+    """Yield the questions of one piece, `count` of them."""
+    where = f"{item.piece.name}:"
     for low, high in ranges(item):
         name = f"{where} {range_name(low, high)}"
         yield Question("range", name, Answer.SAT, partial(_range, low=low, high=high))
@@ -77,20 +77,22 @@ def obligation_questions(item: PairObligations) -> Iterator[Question]:
     for index in range(len(item.weights)):
         name = f"{where} {_described(item.weights, index)}"
         yield Question("weight", name, Answer.UNSAT, partial(_weight, item=item, index=index))
-    for output in range(item.pair.target.outputs):
-        yield Question("bias", f"{where} {bias_name(output)}", Answer.UNSAT, partial(_bias, item=item, output=output))
+    for output in range(item.piece.target.outputs):
+        yield Question(
+            "bias", f"{where} {bias_name(item, output)}", Answer.UNSAT, partial(_bias, item=item, output=output)
+        )
     for steps in item.steps:
         name = f"{where} {steps_name(item, steps)}"
         yield Question("steps", name, Answer.UNSAT, partial(_steps, steps=steps))
 
 
-def composition_questions(target: Network, ticket: Network, pairs: Sequence[Pair]) -> Iterator[Question]:
+def composition_questions(target: Network, ticket: Network, pieces: Sequence[Piece]) -> Iterator[Question]:
     """Yield what is checked besides: sampled neurons over all inputs, and the whole network where it is small."""
-    for pair, output in composition.sampled(pairs):
-        name = f"pair {pair.index}, neuron {output}"
-        yield Question("neuron", name, Answer.UNSAT, partial(_neuron, pair=pair, output=output))
+    for piece, output in composition.sampled(pieces):
+        name = composition.neuron_name(piece, output)
+        yield Question("neuron", name, Answer.UNSAT, partial(_neuron, piece=piece, output=output))
     if composition.is_small(target, ticket):
-        write = partial(_network, target=target, ticket=ticket, pairs=pairs)
+        write = partial(_network, target=target, ticket=ticket, pieces=pieces)
         yield Question("network", "the whole network", Answer.UNSAT, write)
 
 
@@ -111,14 +113,14 @@ def _lemma(words: Vocabulary, u: int, low: int, high: int) -> list[Formula]:
     return [*formulas.relu_assumptions(words, low, high), formulas.lemma_formula(words, u)]
 
 
-def _weight(words: Vocabulary, item: PairObligations, index: int) -> list[Formula]:
+def _weight(words: Vocabulary, item: PieceObligations, index: int) -> list[Formula]:
     listed = item.weights.part(index, index + 1)
     variable = words.variable(formulas.half_variable(listed.half[0]))
     within = words.within(variable, *listed.range_of(0))
-    return [within, *formulas.weight_formulas(words, listed, item.pair.weight_bits, variable)]
+    return [within, *formulas.weight_formulas(words, listed, item.piece.weight_bits, variable)]
 
 
-def _bias(words: Vocabulary, item: PairObligations, output: int) -> list[Formula]:
+def _bias(words: Vocabulary, item: PieceObligations, output: int) -> list[Formula]:
     return [formulas.bias_formula(words, item, output)]
 
 
@@ -126,9 +128,9 @@ def _steps(words: Vocabulary, steps: StepsObligation) -> list[Formula]:
     return list(formulas.steps_formulas(words, steps))
 
 
-def _neuron(words: Vocabulary, pair: Pair, output: int) -> list[Formula]:
-    return composition.neuron_formulas(words, pair, output)
+def _neuron(words: Vocabulary, piece: Piece, output: int) -> list[Formula]:
+    return composition.neuron_formulas(words, piece, output)
 
 
-def _network(words: Vocabulary, target: Network, ticket: Network, pairs: Sequence[Pair]) -> list[Formula]:
-    return composition.network_formulas(words, target, ticket, pairs)
+def _network(words: Vocabulary, target: Network, ticket: Network, pieces: Sequence[Piece]) -> list[Formula]:
+    return composition.network_formulas(words, target, ticket, pieces)

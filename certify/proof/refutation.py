@@ -12,7 +12,8 @@ from functools import partial
 
 from certify.proof import formulas
 from certify.proof.formulas import half_variable, weight_formulas
-from certify.proof.obligations import NEGATIVE, PairObligations, Range, StepsObligation, WeightObligations
+from certify.proof.obligations import PieceObligations, Range, StepsObligation, WeightObligations
+from certify.proof.piece import NEGATIVE, POSITIVE
 from certify.proof.sharing import distinct, runs
 from certify.work import Task
 from solvers.smt import many, session
@@ -38,43 +39,43 @@ class Unproved:
     reason: str
 
 
-def tasks(item: PairObligations, rlimit: int) -> list[Task[tuple[Unproved, ...]]]:
-    """Return independent pieces of work that together refute all obligations of a pair.
+def tasks(item: PieceObligations, rlimit: int) -> list[Task[tuple[Unproved, ...]]]:
+    """Return independent pieces of work that together refute all obligations of a piece.
 
     Each can be called anywhere, in any order, and returns the obligations that z3 did not refute; only when all
-    return none is the pair proved.
+    return none is the piece proved.
     """
     return [_task_of_others(item, rlimit), *_tasks_of_lemmas(item, rlimit), *_tasks_of_weights(item, rlimit)]
 
 
-def _task_of_others(item: PairObligations, rlimit: int) -> Task[tuple[Unproved, ...]]:
+def _task_of_others(item: PieceObligations, rlimit: int) -> Task[tuple[Unproved, ...]]:
     call = partial(_refute_others, _without_kernels(item), rlimit)
-    asked = len(item.boxes) + item.pair.target.outputs + len(item.steps)
-    return Task(f"pair {item.pair.index}: ranges, biases and steps", call, asked * SECONDS_AN_OBLIGATION)
+    asked = len(item.boxes) + item.piece.target.outputs + len(item.steps)
+    return Task(f"{item.piece.name}: ranges, biases and steps", call, asked * SECONDS_AN_OBLIGATION)
 
 
-def _without_kernels(item: PairObligations) -> PairObligations:
+def _without_kernels(item: PieceObligations) -> PieceObligations:
     """Return the same without what stands in its weight obligations, which is nearly all of it."""
-    return replace(item, pair=item.pair.without_kernels(), weights=item.weights.part(0, 0), lemmas=())
+    return replace(item, piece=item.piece.without_kernels(), weights=item.weights.part(0, 0), lemmas=())
 
 
-def _tasks_of_lemmas(item: PairObligations, rlimit: int) -> Iterator[Task[tuple[Unproved, ...]]]:
+def _tasks_of_lemmas(item: PieceObligations, rlimit: int) -> Iterator[Task[tuple[Unproved, ...]]]:
     weights: dict[Range, list[int]] = {box: [] for box in item.boxes}
     for u, *box in item.lemmas:
         weights[box[0], box[1]].append(u)
     for first in range(0, len(item.boxes), BOXES):
         boxes = item.boxes[first : first + BOXES]
-        call = partial(_refute_lemmas, item.pair.index, {box: weights[box] for box in boxes}, rlimit)
+        call = partial(_refute_lemmas, item.piece.name, {box: weights[box] for box in boxes}, rlimit)
         seconds = sum(len(weights[box]) + 1 for box in boxes) * SECONDS_A_LEMMA
-        yield Task(f"pair {item.pair.index}: {box_name(*boxes[0])} to {box_name(*boxes[-1])}", call, seconds)
+        yield Task(f"{item.piece.name}: {box_name(*boxes[0])} to {box_name(*boxes[-1])}", call, seconds)
 
 
-def _tasks_of_weights(item: PairObligations, rlimit: int) -> Iterator[Task[tuple[Unproved, ...]]]:
-    pair, shared = item.pair, distinct(item.weights)
+def _tasks_of_weights(item: PieceObligations, rlimit: int) -> Iterator[Task[tuple[Unproved, ...]]]:
+    piece, shared = item.piece, distinct(item.weights)
     for first in range(0, len(shared), PART):
         part = shared.part(first, min(first + PART, len(shared)))
-        call = partial(_refute_weights, pair.index, pair.weight_bits, part, rlimit)
-        yield Task(f"pair {pair.index}: {_names(part)}", call, len(part) * SECONDS_AN_OBLIGATION)
+        call = partial(_refute_weights, piece.name, piece.weight_bits, part, rlimit)
+        yield Task(f"{piece.name}: {_names(part)}", call, len(part) * SECONDS_AN_OBLIGATION)
 
 
 def _names(part: WeightObligations) -> str:
@@ -83,17 +84,17 @@ def _names(part: WeightObligations) -> str:
     return f"{len(part)} different ones, {' to '.join(ends)}" if len(part) > 1 else " to ".join(ends)
 
 
-def _refute_others(item: PairObligations, rlimit: int) -> tuple[Unproved, ...]:
+def _refute_others(item: PieceObligations, rlimit: int) -> tuple[Unproved, ...]:
     return (*_check_ranges(item, rlimit), *_refute_biases(item, rlimit), *_refute_steps(item, rlimit))
 
 
-def ranges(item: PairObligations) -> list[Range]:
-    """Return every range that obligations of a pair are asked on, once."""
+def ranges(item: PieceObligations) -> list[Range]:
+    """Return every range that obligations of a piece are asked on, once."""
     halves = {span for half in item.weights.ranges for span in half}
     return sorted({*item.boxes, *halves, *((steps.low, steps.high) for steps in item.steps)})
 
 
-def _check_ranges(item: PairObligations, rlimit: int) -> Iterator[Unproved]:
+def _check_ranges(item: PieceObligations, rlimit: int) -> Iterator[Unproved]:
     """Condition 4: z3 answers `sat` to every range alone, or to all at once, each of a variable of its own."""
     every = ranges(item)
 
@@ -105,14 +106,14 @@ def _check_ranges(item: PairObligations, rlimit: int) -> Iterator[Unproved]:
     for low, high in every:
         answer = many.check(partial(_range, span=(low, high)), rlimit)
         if low > high or answer is not Answer.SAT:
-            yield Unproved(f"pair {item.pair.index}: {range_name(low, high)}", answer)
+            yield Unproved(f"{item.piece.name}: {range_name(low, high)}", answer)
 
 
 def _range(words: Vocabulary, span: Range) -> list[Formula]:
     return [formulas.range_formula(words, *span)]
 
 
-def _refute_lemmas(index: int, weights: Mapping[Range, Sequence[int]], rlimit: int) -> tuple[Unproved, ...]:
+def _refute_lemmas(name: str, weights: Mapping[Range, Sequence[int]], rlimit: int) -> tuple[Unproved, ...]:
     """Condition 2, one question for some boxes, each with variables of its own."""
 
     def write(words: Vocabulary) -> tuple[list[Formula], list[Formula]]:
@@ -125,10 +126,10 @@ def _refute_lemmas(index: int, weights: Mapping[Range, Sequence[int]], rlimit: i
         return assumptions, differences
 
     names = [f"{box_name(*box)} {what}" for box, kept in weights.items() for what in (SPLIT, *map(lemma_name, kept))]
-    return tuple(_report(many.refute(write, rlimit), f"pair {index}:", names.__getitem__))
+    return tuple(_report(many.refute(write, rlimit), f"{name}:", names.__getitem__))
 
 
-def _refute_weights(index: int, weight_bits: int, listed: WeightObligations, rlimit: int) -> tuple[Unproved, ...]:
+def _refute_weights(name: str, weight_bits: int, listed: WeightObligations, rlimit: int) -> tuple[Unproved, ...]:
     """Condition 3 for inputs, one question, each half and range with a variable of its own.
 
     Were one of these ranges empty, all of it would be refuted: condition 4 is that none is.
@@ -144,19 +145,19 @@ def _refute_weights(index: int, weight_bits: int, listed: WeightObligations, rli
             differences += weight_formulas(words, same, weight_bits, variable)
         return assumptions, differences
 
-    return tuple(_report(many.refute(write, rlimit), f"pair {index}:", partial(weight_name, listed)))
+    return tuple(_report(many.refute(write, rlimit), f"{name}:", partial(weight_name, listed)))
 
 
-def _refute_biases(item: PairObligations, rlimit: int) -> Iterator[Unproved]:
+def _refute_biases(item: PieceObligations, rlimit: int) -> Iterator[Unproved]:
     """Condition 3 for constant lines."""
 
     def write(words: Vocabulary) -> tuple[list[Formula], list[Formula]]:
-        return [], [formulas.bias_formula(words, item, output) for output in range(item.pair.target.outputs)]
+        return [], [formulas.bias_formula(words, item, output) for output in range(item.piece.target.outputs)]
 
-    yield from _report(many.refute(write, rlimit), f"pair {item.pair.index}:", bias_name)
+    yield from _report(many.refute(write, rlimit), f"{item.piece.name}:", partial(bias_name, item))
 
 
-def _refute_steps(item: PairObligations, rlimit: int) -> Iterator[Unproved]:
+def _refute_steps(item: PieceObligations, rlimit: int) -> Iterator[Unproved]:
     """The ticket's steps on s·a give the target's on a, for every accumulator a that has these steps.
 
     Those that are the target's own, as from a multiplier on, are one question.
@@ -169,7 +170,7 @@ def _refute_steps(item: PairObligations, rlimit: int) -> Iterator[Unproved]:
             return [], [words.all_of(formulas.steps_formulas(words, steps)) for steps in asked]
 
         names = [steps_name(item, steps) for steps in asked]
-        yield from _report(many.refute(write, rlimit, simple=False), f"pair {item.pair.index}:", names.__getitem__)
+        yield from _report(many.refute(write, rlimit, simple=False), f"{item.piece.name}:", names.__getitem__)
 
 
 def _report(refutation: session.Refutation, where: str, name: Callable[[int], str]) -> Iterator[Unproved]:
@@ -201,22 +202,22 @@ def lemma_name(u: int) -> str:
 
 def weight_name(listed: WeightObligations, index: int) -> str:
     """Return the name of a weight obligation."""
-    half = "inputs ≤ 0" if listed.half[index] == NEGATIVE else "inputs ≥ 0"
+    half = {POSITIVE: ", inputs ≥ 0", NEGATIVE: ", inputs ≤ 0"}.get(int(listed.half[index]), "")
     output, tap = divmod(int(listed.output[index]), listed.taps)
     which = (
         f"[{output}][{listed.input[index]}]" if listed.taps == 1 else f"[{output}][{listed.input[index]}] tap {tap}"
     )
-    return f"weight {which}, {half}"
+    return f"weight {which}{half}"
 
 
-def bias_name(output: int) -> str:
+def bias_name(item: PieceObligations, output: int) -> str:
     """Return the name of a bias obligation."""
-    return f"bias [{output}]"
+    return f"bias [{item.piece.row_names[output]}]"
 
 
-def steps_name(item: PairObligations, steps: StepsObligation) -> str:
+def steps_name(item: PieceObligations, steps: StepsObligation) -> str:
     """Return the name of a steps obligation."""
-    if len(steps.outputs) == item.pair.target.outputs:
+    if len(steps.outputs) == item.piece.target.outputs:
         whose = "the outputs"
     else:
         more = f" and {len(steps.outputs) - 1} more" if len(steps.outputs) > 1 else ""

@@ -6,14 +6,15 @@ words, leaves nothing behind for the next (push and pop), and has its expected a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from certify.errors import printable
 from certify.network.model import Linear, Network
 from certify.network.operators import Convolution
-from certify.proof.obligations import PairObligations, obligations
+from certify.proof.obligations import PieceObligations, obligations
+from certify.proof.piece import Pair, Piece, Single
 from certify.proof.questions import Question, composition_questions, count, obligation_questions
-from certify.proof.structure import Pair, pair_up
+from certify.proof.structure import pair_up
 from solvers.smt.smtlib import PREAMBLE
 
 _SHOWN = 8
@@ -32,7 +33,7 @@ def script(name: str, sha256: str, seed: str, target: Network, ticket: Network) 
     Raises:
         NotApplicableError: the decomposition does not apply, so there are no obligations.
     """
-    pairs = pair_up(target, ticket)
+    pieces = pair_up(target, ticket)
     yield _comment(
         f"What has to be refuted so that {printable(name)} equals its pruned random network on its whole input box.",
         f"sha256 of the target file: {sha256}",
@@ -44,15 +45,23 @@ def script(name: str, sha256: str, seed: str, target: Network, ticket: Network) 
         "  z3 FILE, cvc5 --incremental FILE",
         "Variables are integers: p and q stand for max(x, 0) and max(-x, 0) of an input x. Every kept edge is a",
         "product (* v (* u p)). All products have a numeral factor, all divisions a numeral divisor.",
+        *_of_copies(pieces),
         *_shared(target),
     )
     yield PREAMBLE
-    for pair in pairs:
-        item = obligations(pair)
-        yield _comment(*_section(item, len(pairs)))
+    for piece in pieces:
+        item = obligations(piece)
+        yield _comment(*_section(item, len(pieces)))
         yield from _texts(obligation_questions(item))
     yield _comment("Besides: that the pieces add up, over all inputs of a neuron or of the network at once.")
-    yield from _texts(composition_questions(target, ticket, pairs))
+    yield from _texts(composition_questions(target, ticket, pieces))
+
+
+def _of_copies(pieces: Sequence[Piece]) -> list[str]:
+    """Return what an edge on a copy is; nothing where there are none."""
+    if not any(isinstance(piece, Single) for piece in pieces):
+        return []
+    return ["Where units are copies of a neuron y, an edge is (* v y)."]
 
 
 def _shared(target: Network) -> list[str]:
@@ -70,32 +79,53 @@ def _texts(questions: Iterator[Question]) -> Iterator[str]:
         yield question.text()
 
 
-def _section(item: PairObligations, pairs: int) -> list[str]:
-    pair = item.pair
-    accumulators = f"{min(pair.accumulator_low)}..{max(pair.accumulator_high)}"
-    layers = f"layer {pair.layer} of the target, layers {pair.place} and {pair.place + 1} of the ticket"
-    finer = f"2^{pair.input_bits} (inputs), 2^{pair.weight_bits} (weights), 2^{pair.left_bits} (outputs)"
+def _section(item: PieceObligations, pieces: int) -> list[str]:
+    piece = item.piece
+    accumulators = f"{min(piece.accumulator_low, default=0)}..{max(piece.accumulator_high, default=0)}"
+    finer = f"2^{piece.input_bits} (inputs), 2^{piece.weight_bits} (weights), 2^{piece.left_bits} (outputs)"
     return [
-        f"Pair {pair.index} of {pairs}: {layers}",
-        f"{len(pair.low)} inputs, {pair.hidden.outputs} hidden units, {pair.target.outputs} outputs{_kernel(pair)}",
+        f"{piece.kind.capitalize()} {piece.index} of {pieces}: layer {piece.layer} of the target, {_places(piece)}",
+        f"{len(piece.low)} inputs, {_units(piece)}, {piece.target.outputs} outputs{_kernel(piece)}",
+        *_copies(piece),
         f"inputs of the ticket in {_boxes(item)}; accumulators of the target in {accumulators}",
         f"the ticket's integers are finer than the target's by {finer}",
         f"{count(item)} questions",
     ]
 
 
-def _kernel(pair: Pair) -> str:
+def _places(piece: Piece) -> str:
+    if isinstance(piece, Pair):
+        return f"layers {piece.place} and {piece.place + 1} of the ticket"
+    return f"layer {piece.place} of the ticket"
+
+
+def _units(piece: Piece) -> str:
+    if isinstance(piece, Pair):
+        return f"{piece.hidden.outputs} hidden units"
+    return f"{piece.output.channels} units, each a copy of an input"
+
+
+def _copies(piece: Piece) -> list[str]:
+    """Return whose copies the outputs are; nothing where they are no copies."""
+    if piece.copies is None:
+        return []
+    each = [f"{row} of {neuron}" for row, neuron in zip(piece.copies.rows, piece.copies.neurons, strict=True)]
+    more = f" and {len(each) - _SHOWN} more" if len(each) > _SHOWN else ""
+    return [f"outputs that are read, and the neurons they are copies of: {', '.join(each[:_SHOWN])}{more}"]
+
+
+def _kernel(piece: Piece) -> str:
     """Return of which shape the kernels of a convolution are; nothing for a dense layer."""
-    if not isinstance(pair.target, Convolution):
+    if not isinstance(piece.target, Convolution):
         return ""
-    window = pair.target.window
+    window = piece.target.window
     return (
-        f"; kernels of {window.size[0]} by {window.size[1]}, {pair.groups} groups,"
+        f"; kernels of {window.size[0]} by {window.size[1]}, {piece.groups} groups,"
         f" stride {window.stride}, dilation {window.dilation}, padding {window.padding}"
     )
 
 
-def _boxes(item: PairObligations) -> str:
+def _boxes(item: PieceObligations) -> str:
     shown = ", ".join(f"{low}..{high}" for low, high in item.boxes[:_SHOWN])
     return f"{shown} and {len(item.boxes) - _SHOWN} more boxes" if len(item.boxes) > _SHOWN else shown
 

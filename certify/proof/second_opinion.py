@@ -126,14 +126,14 @@ def ask_again(
         DisagreementError: these are not the obligations that were proved, or answers are missing.
     """
     monitor = monitor or Monitor()
-    pairs = pair_up(target, ticket)
-    listed = [obligations(pair) for pair in pairs]
+    pieces = pair_up(target, ticket)
+    listed = [obligations(piece) for piece in pieces]
     if digest(listed) != proved:
         raise DisagreementError(f"the obligations for {SOLVER} are not those that z3 refuted")
-    besides = len(composition.sampled(pairs)) + composition.is_small(target, ticket)
+    besides = len(composition.sampled(pieces)) + composition.is_small(target, ticket)
     with monitor.phase(SOLVER, sum(map(count, listed)) + besides):
         asked = (question for item in listed for question in obligation_questions(item))
-        return _ask(_chain(asked, composition_questions(target, ticket, pairs)), crew, take_proof, monitor)
+        return _ask(_chain(asked, composition_questions(target, ticket, pieces)), crew, take_proof, monitor)
 
 
 def ask_again_of_merging(

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from certify.network.matrix import Int64Array
-from certify.proof.obligations import NEGATIVE, POSITIVE, Range, WeightObligations
+from certify.proof.obligations import Range, WeightObligations
 
 WORD = 2**62
 _SPREAD = 4
@@ -61,10 +61,9 @@ def numbers(listed: WeightObligations) -> Int64Array:
 def _spans(listed: WeightObligations) -> Int64Array:
     """Return int64[m], equal for two obligations exactly where half and range are the same."""
     known: dict[tuple[int, Range], int] = {}
-    each = [
-        [known.setdefault((half, span), len(known)) for span in listed.ranges[half]] for half in (POSITIVE, NEGATIVE)
-    ]
-    table = np.array(each, dtype=np.int64).reshape(2, -1)
+    table = np.zeros((len(listed.ranges), max(map(len, listed.ranges))), dtype=np.int64)
+    for half, spans in enumerate(listed.ranges):
+        table[half, : len(spans)] = [known.setdefault((half, span), len(known)) for span in spans]
     found: Int64Array = table[listed.half, listed.input]
     return found
 

@@ -45,7 +45,7 @@ from certify.base.layout import default_precisions, pairs
 from certify.base.prune import prune
 from certify.issue import Options
 from certify.network.model import Network
-from certify.proof.obligations import PairObligations, obligations
+from certify.proof.obligations import PieceObligations, obligations
 from certify.proof.structure import pair_up
 from certify.ticket import find_ticket
 from solvers.subset_sum import solve
@@ -152,7 +152,7 @@ def _until_reached(wanted: Any, bits: int, rng: np.random.Generator) -> tuple[fl
     return float(looked.sum() / len(wanted)), float((ranges * looked).sum() / len(wanted))
 
 
-def _different(listed: Sequence[PairObligations]) -> tuple[int, int]:
+def _different(listed: Sequence[PieceObligations]) -> tuple[int, int]:
     """Return how many obligations and how many products v·u are different, within their ranges."""
     seen, products = set(), set()
     for number, item in enumerate(listed):
@@ -167,7 +167,7 @@ def _different(listed: Sequence[PairObligations]) -> tuple[int, int]:
     return len(seen), len(products)
 
 
-def _digested(listed: Sequence[PairObligations]) -> int:
+def _digested(listed: Sequence[PieceObligations]) -> int:
     return sum(8 * (5 * len(item.weights) + 2 * len(item.weights.u)) for item in listed)
 
 

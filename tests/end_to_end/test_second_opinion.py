@@ -108,7 +108,7 @@ def test_exports_that_are_refused(prepared, arguments, problem):
 
 
 def test_export_of_a_ticket_that_does_not_decompose(prepared, monkeypatch):
-    monkeypatch.setattr("certify.proof.structure.MAX_BITS", 3)
+    monkeypatch.setattr("certify.proof.conditions.MAX_BITS", 3)
     ran = prepared("export", "c.json", "--format", "smtlib", "-o", "x.smt2")
     assert ran.code == 2
     assert "expected a ticket that is proved by obligations, found one that is not: pair 0: numbers of" in ran.error
@@ -230,7 +230,7 @@ def test_disagreement_that_cannot_be_left(prepared, monkeypatch):
 
 def test_a_ticket_without_obligations_is_less_than_was_asked(prepared, monkeypatch):
     """The sweep proves it; there is nothing for cvc5 to check, and so not everything asked holds."""
-    monkeypatch.setattr("certify.proof.structure.MAX_BITS", 3)
+    monkeypatch.setattr("certify.proof.conditions.MAX_BITS", 3)
     ran = prepared("tiny.json", "--key", "key.pem", "-o", "new.json", *CROSS, "--format", "json")
     assert (ran.code, ran.result["verdict"], ran.result["checks"]["strategy"]) == (3, "proved", "sweep")
     assert ran.result["checks"]["cross_check"] is None

@@ -126,7 +126,7 @@ def test_versions():
 
 def test_ticket_that_only_merging_proves(monkeypatch):
     """Without the decomposition, on a grid too large to sweep: the statement says so, and an audit says the same."""
-    monkeypatch.setattr("certify.proof.structure.MAX_BITS", 3)
+    monkeypatch.setattr("certify.proof.conditions.MAX_BITS", 3)
     target = read_target(target_bytes(changed("input", "low", to=-(2**40))))
     found = issue("wide.json", target, Options())
     assert found.proof.strategy == "merging"

@@ -25,9 +25,10 @@ from verdicts import (
 )
 
 from certify.network.steps import Clamp, Offset, Relu, Requantize, Sign, Step, Threshold
-from certify.proof import structure
+from certify.proof import conditions
 from certify.proof.claim import Verdict
-from certify.proof.obligations import NEGATIVE, obligations
+from certify.proof.obligations import obligations
+from certify.proof.piece import NEGATIVE
 from certify.proof.prover import prove
 from certify.proof.structure import NotApplicableError, pair_up
 
@@ -439,7 +440,7 @@ def test_a_rescaling_that_is_wrong(monkeypatch):
     first = finer(replace(target, layers=target.layers[:1]), 3, target.layers[0].steps).layers
     ticket = replace(target, layers=(*first, *plain_ticket(target).layers[2:]))
     assert_not_applicable(target, ticket, "condition 0: pair 0: the steps are not the target's, rescaled")
-    monkeypatch.setattr(structure, "rescale", lambda steps, _: (steps, 0))
+    monkeypatch.setattr(conditions, "rescale", lambda steps, _: (steps, 0))
     assert_not_applicable(target, ticket, "condition 5: pair 0: the next layer's boxes differ")
 
 
@@ -448,7 +449,7 @@ def test_a_rescaling_that_is_wrong_at_one_end(monkeypatch, low, high):
     target = network([low], [high], dense([[1]], [Requantize(2, "floor")]), dense([[1]]))
     first = finer(replace(target, layers=target.layers[:1]), 3, target.layers[0].steps).layers
     ticket = replace(target, layers=(*first, *plain_ticket(target).layers[2:]))
-    monkeypatch.setattr(structure, "rescale", lambda steps, _: (steps, 0))
+    monkeypatch.setattr(conditions, "rescale", lambda steps, _: (steps, 0))
     with pytest.raises(NotApplicableError, match="condition 5: pair 0: the next layer's boxes differ"):
         pair_up(target, ticket)
 
@@ -493,8 +494,8 @@ def test_numbers_of_as_many_bits_as_the_decomposition_holds(monkeypatch):
     """Accumulators from -18 to 15, the ticket's 8 times finer."""
     target = with_layer(TWO_BY_TWO, 0, steps=())
     ticket = finer(target, 3, ())
-    monkeypatch.setattr(structure, "MAX_BITS", 8)
+    monkeypatch.setattr(conditions, "MAX_BITS", 8)
     assert pair_up(target, ticket)[0].scale_bits == 3
-    monkeypatch.setattr(structure, "MAX_BITS", 7)
+    monkeypatch.setattr(conditions, "MAX_BITS", 7)
     with pytest.raises(NotApplicableError, match="pair 0: numbers of 8 bits, the decomposition holds 7"):
         pair_up(target, ticket)

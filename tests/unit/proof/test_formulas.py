@@ -12,7 +12,8 @@ from mutants import dense, network, plain_ticket, with_weight
 from certify.network.rounding import RULES
 from certify.network.steps import Clamp, Offset, Relu, Requantize, RequantizeQ31, Sign, Threshold
 from certify.proof import composition, formulas, refutation
-from certify.proof.obligations import NEGATIVE, StepsObligation, obligations
+from certify.proof.obligations import StepsObligation, obligations
+from certify.proof.piece import NEGATIVE, POSITIVE
 from certify.proof.structure import pair_up
 from solvers.smt import many, session
 from solvers.smt.smtlib import SmtLib
@@ -36,12 +37,12 @@ def weight_formulas(item):
     for index in range(len(item.weights)):
         alone = item.weights.part(index, index + 1)
         variable = z3.Int("pq"[int(alone.half[0])])
-        made += formulas.weight_formulas(Z3, alone, item.pair.weight_bits, variable)
+        made += formulas.weight_formulas(Z3, alone, item.piece.weight_bits, variable)
     return made
 
 
 def bias_formulas(item):
-    return [formulas.bias_formula(Z3, item, output) for output in range(item.pair.target.outputs)]
+    return [formulas.bias_formula(Z3, item, output) for output in range(item.piece.target.outputs)]
 
 
 def sides(formula):
@@ -105,7 +106,7 @@ def test_every_bit_of_the_second_masks_is_an_edge_in_a_formula(size, number):
     case = case_of(size, number)
     weights, biases = Counter(), Counter()
     for item in items_of(case):
-        listed, index = item.weights, item.pair.index
+        listed, index = item.weights, item.piece.index
         for at, formula in enumerate(weight_formulas(item)):
             half = "q" if listed.half[at] == NEGATIVE else "p"
             for term in addends(sides(formula)[0]):
@@ -122,17 +123,17 @@ def test_the_right_sides_are_the_target(size, number):
     """2^r·(±w·p) for every output, input and half that the range does not exclude; s·(b + Σ w·constant)."""
     case = case_of(size, number)
     for item in items_of(case):
-        listed, layer = item.weights, case.document["layers"][item.pair.index]
+        listed, layer = item.weights, case.document["layers"][item.piece.index]
         seen = set()
         for at, formula in enumerate(weight_formulas(item)):
             output, column, half = (int(part[at]) for part in (listed.output, listed.input, listed.half))
             scale, signed = product(sides(formula)[1])
             factor, variable = product(signed)
             w = layer["weights"][output][column]
-            assert (scale, factor) == (1 << item.pair.weight_bits, -w if half == NEGATIVE else w)
+            assert (scale, factor) == (1 << item.piece.weight_bits, -w if half == NEGATIVE else w)
             assert variable.eq(z3.Int("q" if half == NEGATIVE else "p"))
             seen.add((output, column, half))
-        ranges = zip(item.pair.low, item.pair.high, strict=True)
+        ranges = zip(item.piece.low, item.piece.high, strict=True)
         needed = {
             (output, column, half)
             for column, (low, high) in enumerate(ranges)
@@ -143,7 +144,7 @@ def test_the_right_sides_are_the_target(size, number):
         assert seen >= needed
         for output, formula in enumerate(bias_formulas(item)):
             scale, bias = product(sides(formula)[1])
-            assert scale == 1 << item.pair.scale_bits
+            assert scale == 1 << item.piece.scale_bits
             assert z3.simplify(bias).as_long() == layer["bias"][output]
 
 
@@ -249,7 +250,7 @@ def test_nothing_is_simplified():
 
 def test_numerals_outlive_what_made_them():
     """Many products in one sum, each of its own numerals."""
-    products = formulas._Edges(Z3, z3.Int("p"))
+    products = formulas._Edges(Z3, z3.Int("p"), POSITIVE)
     made = [products[v, v + 5_000] for v in range(1, 4_000)]
     assert [weight_edge(term, "p") for term in made] == [(v, v + 5_000) for v in range(1, 4_000)]
     assert products[7, 5_007].eq(made[6])
@@ -386,7 +387,7 @@ def test_neurons_are_written_out_in_full(monkeypatch, size, number):
 def test_pieces_of_work_carry_what_they_ask_about_and_no_more():
     """The same text without the weights of others: of biases, and of some neurons."""
     for item in [item for number in range(12) for item in items_of(case_of("small", number))]:
-        pair, others = item.pair, refutation._without_kernels(item)
+        pair, others = item.piece, refutation._without_kernels(item)
         for output in range(pair.target.outputs):
             bias = formulas.bias_formula(SmtLib(), others, output)
             assert bias == formulas.bias_formula(SmtLib(), item, output)
@@ -394,7 +395,7 @@ def test_pieces_of_work_carry_what_they_ask_about_and_no_more():
             written = composition.neuron_formulas(SmtLib(), alone, output)
             assert written == composition.neuron_formulas(SmtLib(), pair, output)
             assert alone.output.weights.entries == len(pair.output.weights.row(output)[0])
-        assert (others.pair.output.weights.entries, others.pair.hidden.weights.entries) == (0, 0)
+        assert (others.piece.output.weights.entries, others.piece.hidden.weights.entries) == (0, 0)
         assert ranges_of(others) == ranges_of(item)
 
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certify.proof import sharing
-from certify.proof.obligations import NEGATIVE, POSITIVE, WeightObligations
+from certify.proof.obligations import WeightObligations
+from certify.proof.piece import NEGATIVE, POSITIVE
 
 LARGE = 2**62
 

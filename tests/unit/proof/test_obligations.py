@@ -12,7 +12,8 @@ from mutants import dense, network, plain_ticket, with_layer, with_weight
 
 from certify.network.model import Display
 from certify.network.steps import Clamp, Offset, Relu, Requantize
-from certify.proof.obligations import KINDS, NEGATIVE, POSITIVE, digest, obligations
+from certify.proof.obligations import KINDS, digest, obligations
+from certify.proof.piece import NEGATIVE, POSITIVE
 from certify.proof.structure import Pair, pair_up
 
 TARGET = network(
@@ -134,24 +135,24 @@ PAIR_FIELDS = {
     "input_bits": 1,
     "weight_bits": 1,
     "left_bits": 1,
-    "target": replace(ITEM.pair.target, steps=()),
-    "output": replace(ITEM.pair.output, steps=()),
-    "hidden": replace(ITEM.pair.hidden, constants=(2,)),
+    "target": replace(ITEM.piece.target, steps=()),
+    "output": replace(ITEM.piece.output, steps=()),
+    "hidden": replace(ITEM.piece.hidden, constants=(2,)),
 }
 
 
 @pytest.mark.parametrize(("field", "value"), PAIR_FIELDS.items(), ids=PAIR_FIELDS)
 def test_every_digest_changes_with_this_alone_of_a_pair(field, value):
-    changed = digest([replace(ITEM, pair=replace(ITEM.pair, **{field: value}))])
+    changed = digest([replace(ITEM, piece=replace(ITEM.piece, **{field: value}))])
     assert all(changed[kind].sha256 != ALONE[kind].sha256 for kind in KINDS)
     assert all(changed[kind].count == ALONE[kind].count for kind in KINDS)
 
 
 @pytest.mark.parametrize("field", ["bias", "constants"])
 def test_every_digest_changes_with_this_alone_of_a_target(field):
-    values = getattr(ITEM.pair.target, field)
-    layer = replace(ITEM.pair.target, **{field: (values[0] + 1, *values[1:])})
-    changed = digest([replace(ITEM, pair=replace(ITEM.pair, target=layer))])
+    values = getattr(ITEM.piece.target, field)
+    layer = replace(ITEM.piece.target, **{field: (values[0] + 1, *values[1:])})
+    changed = digest([replace(ITEM, piece=replace(ITEM.piece, target=layer))])
     assert all(changed[kind].sha256 != ALONE[kind].sha256 for kind in KINDS)
 
 
@@ -162,8 +163,8 @@ def test_every_digest_changes_with_the_lemmas_alone():
 
 def test_the_biases_digest_changes_with_a_constants_weight_alone():
     weights = with_weight(TARGET, 0, 0, 2, -4).layers[0].weights
-    layer = replace(ITEM.pair.target, weights=weights)
-    changed = digest([replace(ITEM, pair=replace(ITEM.pair, target=layer))])
+    layer = replace(ITEM.piece.target, weights=weights)
+    changed = digest([replace(ITEM, piece=replace(ITEM.piece, target=layer))])
     assert {kind for kind in KINDS if changed[kind] != ALONE[kind]} == {"bias"}
 
 

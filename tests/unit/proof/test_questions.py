@@ -194,7 +194,7 @@ def test_steps_of_a_multiplier_are_asked_in_two_parts(rule, finer):
         ((0, 2), "from the multiplier on"),
         ((1,), "from the multiplier on"),
     ]
-    pair = first.pair
+    pair = first.piece
     whole, alike, other = first.steps
     assert (whole.low, whole.high) == (min(pair.accumulator_low), max(pair.accumulator_high))
     assert (alike.low, alike.high) == (pair.accumulator_low[2], pair.accumulator_high[0])

@@ -12,7 +12,8 @@ from verdicts import TWO_BY_TWO, assert_proved, assert_refuted, edges, unproved
 from certify.base.prune import prune
 from certify.network.steps import Clamp, Relu
 from certify.proof import refutation
-from certify.proof.obligations import NEGATIVE, POSITIVE, digest, obligations
+from certify.proof.obligations import digest, obligations
+from certify.proof.piece import NEGATIVE, POSITIVE
 from certify.proof.prover import prove
 from certify.proof.structure import UNFED, pair_up
 
