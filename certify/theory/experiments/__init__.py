@@ -26,6 +26,7 @@ EXPERIMENTS: dict[str, str] = {
     "transition": "certify.theory.experiments.transition",
     "failure": "certify.theory.experiments.failure",
     "width": "certify.theory.experiments.width",
+    "constructions": "certify.theory.experiments.constructions",
 }
 """The module of every experiment, in the order in which `all` runs them."""
 
