@@ -8,7 +8,7 @@ from typing import Any, get_args
 import click
 
 from certify.base.law import GENERATOR, MAX_PRECISION_BITS, QUANTIZATIONS
-from certify.certificate.form import CONSTRUCTION, EQUIVALENCE, EXACT_TICKET
+from certify.certificate.statement import PREDICATE_TYPES
 from certify.cli.drawing import OBJECTIVES
 from certify.cli.output import Output, output_options
 from certify.cli.streams import write
@@ -23,6 +23,7 @@ from certify.network.steps import MAX_SHIFT
 from certify.network.target import ONNX, TFLITE
 from certify.network.tensors import DTYPES
 from certify.proof.claim import RelationName
+from certify.report.claims import CONSTRUCTIONS
 from certify.report.exit_codes import FAILED, HOLDS
 
 
@@ -54,12 +55,12 @@ def _supported() -> dict[str, Any]:
         "tensors": ["nested lists", f"base64 of {', '.join(DTYPES)}"],
         "target precision": [f"0 to {MAX_TARGET_BITS} bits"],
         "base network": [GENERATOR, f"0 to {MAX_PRECISION_BITS} bits", f"quantization {', '.join(QUANTIZATIONS)}"],
-        "constructions": [CONSTRUCTION],
+        "constructions": list(CONSTRUCTIONS.values()),
         "objectives": list(OBJECTIVES),
         "relations": list(get_args(RelationName)),
         "claimed tickets": ["a base network and masks", "a network in certify.network/1, or arrays and a layout"],
         "arrays": ["npz", "safetensors", "a folder of .npy", "PyTorch state dicts (.pt, .pth), read without torch"],
-        "certificates": [EXACT_TICKET, EQUIVALENCE],
+        "certificates": list(PREDICATE_TYPES),
         "keys": ["Ed25519, unencrypted PKCS#8 PEM; trust in allowed_signers files"],
         "not read": [
             "steps and tables that fall somewhere",
