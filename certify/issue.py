@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from certify.base.claimed import Base, BaseFiles
-from certify.base.law import Precision
+from certify.base.law import Construction, Precision
 from certify.certificate import parts
 from certify.certificate.audit import build, question
 from certify.certificate.equivalence import Equivalence, NamedFile, PrunedBase
@@ -23,7 +23,7 @@ from certify.network.model import Network
 from certify.network.target import Target
 from certify.proof.claim import EQUAL, Verdict
 from certify.proof.prover import Budget, Proof, prove
-from certify.ticket import Ticket, find_ticket
+from certify.ticket import Ticket, find_copies, find_ticket
 from certify.ticket.given import find_ticket_in
 from certify.ticket.goal import SPARSEST, Goal
 from certify.work import ALONE, Crew
@@ -38,15 +38,18 @@ class Options:
 
     Attributes:
         seed: of the base network.
-        block_width: units in every input's block; None lets blocks grow, or has units shared out.
-        precision_bits: bits of δ in all pairs of matrices, or in each; None takes the coarsest that Theorem 1 allows.
+        block_width: units in every input's block, and copies of every neuron; None lets them grow, or has units
+            shared out.
+        precision_bits: bits of δ for all layers with weights, or for each; None takes the coarsest that is allowed.
         goal: what there should be little of.
+        construction: what stands for a layer.
     """
 
     seed: str = "0"
     block_width: int | None = None
     precision_bits: int | tuple[int, ...] | None = None
     goal: Goal = SPARSEST
+    construction: Construction = "theorem-1"
 
     def precisions(self, target: Network) -> Sequence[Precision] | None:
         """Return the precision of every pair, or None for the default.
@@ -113,13 +116,19 @@ def issue(
 
 
 def find(target: Network, options: Options, *, crew: Crew = ALONE, monitor: Monitor | None = None) -> Ticket:
-    """Return a ticket for a target under a user's options; arguments and errors as for `find_ticket`."""
+    """Return a ticket for a target under a user's options; arguments and errors as for the finders."""
+    if options.construction == "theorem-2":
+        precisions, copies = options.precisions(target), options.block_width
+        return find_copies(
+            target, options.seed, copies=copies, precisions=precisions, goal=options.goal, monitor=monitor
+        )
     return find_ticket(
         target,
         options.seed,
         block_width=options.block_width,
         precisions=options.precisions(target),
         goal=options.goal,
+        construction=options.construction,
         crew=crew,
         monitor=monitor,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 import click
 
-from certify.base.law import MAX_PRECISION_BITS
+from certify.base.law import MAX_PRECISION_BITS, Construction
 
 if TYPE_CHECKING:
     from certify.issue import Options
@@ -21,6 +21,7 @@ PrecisionBits: TypeAlias = int | tuple[int, ...]
 _BITS = click.IntRange(0, MAX_PRECISION_BITS)
 _MAX_KEPT = 1 << 10
 OBJECTIVES = ("sparsest", "width", "first")
+CONSTRUCTIONS: dict[str, Construction] = {"pairs": "theorem-1", "copies": "theorem-2", "binary": "binary"}
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Drawing:
         objective: what there should be little of; None for kept edges.
         kept: how many edges a weight keeps; None for any number.
         exactly: so many, and no fewer.
+        construction: what stands for a layer, by its name on the command line; None for pairs.
     """
 
     seed: str | None = None
@@ -42,6 +44,7 @@ class Drawing:
     objective: Objective | None = None
     kept: int | None = None
     exactly: bool = False
+    construction: str | None = None
 
     def check(self) -> None:
         """Check that what was chosen goes together.
@@ -51,6 +54,10 @@ class Drawing:
         """
         if self.objective == "width" and self.width is not None:
             raise click.UsageError("expected --width or --objective width, found both")
+        if self.objective == "width" and self.construction == "copies":
+            raise click.UsageError("expected another objective with --construction copies, found width")
+        if self.construction == "binary" and self.precision is not None:
+            raise click.UsageError("expected no --precision with --construction binary: its weights are ±1")
         if self.exactly and self.kept is None:
             raise click.UsageError("expected --kept-per-weight with --exactly: it says how many")
         if self.objective == "first" and self.kept is not None:
@@ -64,7 +71,8 @@ class Drawing:
 
         count = ANY if self.kept is None else Count(self.kept if self.exactly else 0, self.kept)
         goal = Goal(self.objective or "sparsest", count)
-        return Options("0" if self.seed is None else self.seed, self.width, self.precision, goal)
+        construction = CONSTRUCTIONS[self.construction or "pairs"]
+        return Options("0" if self.seed is None else self.seed, self.width, self.precision, goal, construction)
 
 
 def _read(context: click.Context, option: click.Parameter, text: str | None) -> PrecisionBits | None:
@@ -86,9 +94,10 @@ def drawing_options(function: _Function) -> _Function:
         objective: Objective | None,
         kept_per_weight: int | None,
         exactly: bool,
+        construction: str | None,
         **arguments: Any,
     ) -> Any:
-        drawing = Drawing(seed, width, precision, objective, kept_per_weight, exactly)
+        drawing = Drawing(seed, width, precision, objective, kept_per_weight, exactly, construction)
         drawing.check()
         return function(drawing=drawing, **arguments)
 
@@ -97,7 +106,17 @@ def drawing_options(function: _Function) -> _Function:
     vars(command)["__click_params__"] = getattr(function, "__click_params__", [])
     options: list[Callable[[Any], Any]] = [
         click.option("--seed", help="Of the random base network; any text, 0 unless you say otherwise."),
-        click.option("--width", type=click.IntRange(1, 1 << 20), help="Units in every input's block; else it grows."),
+        click.option(
+            "--construction",
+            type=click.Choice(tuple(CONSTRUCTIONS)),
+            help="What stands for a layer: a pair of matrices (pairs, the default), one matrix that reads copies of "
+            "neurons (copies), or a pair of signs (binary).",
+        ),
+        click.option(
+            "--width",
+            type=click.IntRange(1, 1 << 20),
+            help="Units in every input's block, and copies of every neuron; else they grow.",
+        ),
         click.option(
             "--precision",
             callback=_read,

@@ -33,6 +33,7 @@ _COMMANDS = {
     "export": "a network, a ticket or a proof in a form that other programs read",
     "show": "what a certificate says, unchecked",
     "keygen": "make a key pair",
+    "experiment": "measure what the theory says at finite sizes, and draw it",
     "supports": "what is read and what is not",
 }
 

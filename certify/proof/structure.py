@@ -1,4 +1,4 @@
-"""Conditions 0, 1 and 5 of the proof: is this the shape for which Theorem 1's decomposition holds?
+"""Conditions 0, 1 and 5 of the proof: is this a shape for which the decomposition holds?
 
 docs/proof.md, "The conditions", and docs/convolutions.md. Read from the two networks alone, the target's layers in
 their order and the ticket's beside them.
@@ -8,6 +8,9 @@ their order and the ticket's beside them.
    tap, the output layer the target's kernel size, stride and dilation; one of them has the target's padding.
 1. In the first matrix of a pair every hidden unit keeps weights from one input only.
 5. The box that the next layer is proved on contains every value of this one, for target and ticket.
+
+That is Theorem 1's shape; Theorem 2's, a chain of dense layers that is longer than its target by one, is `copies`'.
+`conditions` has what is asked of one piece.
 
 When one of them fails, nothing is refuted: the decomposition does not apply, and says why.
 """

@@ -2,5 +2,6 @@
 
 from certify.ticket.given import find_ticket_in
 from certify.ticket.theorem1 import Ticket, find_ticket
+from certify.ticket.theorem2 import find_copies
 
-__all__ = ["Ticket", "find_ticket", "find_ticket_in"]
+__all__ = ["Ticket", "find_copies", "find_ticket", "find_ticket_in"]

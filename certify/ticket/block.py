@@ -66,6 +66,7 @@ class Wanted:
         taps: how many rows an output channel has.
         groups: how many groups there are.
         first_row: the number of the first of these rows in the layer.
+        copied: how many outputs the rows are copies of, one copy of all after the other; 0 where they are not.
     """
 
     index: int
@@ -76,6 +77,7 @@ class Wanted:
     taps: int = 1
     groups: int = 1
     first_row: int = 0
+    copied: int = 0
 
     def group_of(self, rows: Int64Array) -> Int64Array:
         """Return int64[n], the groups of int64[n] rows."""
@@ -110,6 +112,7 @@ class Wanted:
     def place(self, row: int, column: int) -> str:
         """Return where in the target's JSON the target of a row and a column stands."""
         output, tap = divmod(self.first_row + row, self.taps)
+        output = output % self.copied if self.copied else output
         if column < self.inputs:
             return f"layers[{self.index}].weights[{output}][{tap * self.inputs + column}]"
         return f"layers[{self.index}].bias[{output}]"
@@ -214,4 +217,5 @@ def _failure(wanted: Wanted, column: int, half: Half, row: int, items: Int64Arra
         half=HALVES[half],
         units=int(np.count_nonzero(items)),
         cause=cause_of(items, int(wanted.targets[row, column])),
+        row=wanted.first_row + row,
     )

@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from certify.base.law import Law
 from certify.network.matrix import Int64Array
 from solvers.subset_sum import ANY, Count
 
@@ -23,6 +24,11 @@ _HELP: dict[Cause, str] = {
     "parity": "a finer --precision of its layer (δ² below δ_t makes every target even), a larger --width or another "
     "--seed",
     "density": "a larger --width, or none, so that blocks grow",
+}
+_HELP_WITH_SIGNS: dict[Cause, str] = {
+    "range": "a larger --width, or none, so that blocks grow; a weight w takes |w| units, so beyond what a block may "
+    "have a target of fewer precision bits, or --construction pairs",
+    "density": "a --kept-per-weight of |w| for the largest weight w, or none",
 }
 _NAMED = 4
 
@@ -36,16 +42,20 @@ class Failure:
         half: which half of Lemma 5, inputs ≥ 0 or inputs ≤ 0.
         units: how many units of the half have a product other than 0.
         cause: range, parity or density.
+        row: which of its layer's rows.
     """
 
     place: str
     half: str
     units: int
     cause: Cause
+    row: int = 0
 
 
-def help_with(count: Count) -> Mapping[Cause, str]:
-    """Return what would help where a weight may take so many products."""
+def help_with(count: Count, law: Law = "uniform") -> Mapping[Cause, str]:
+    """Return what would help where a weight may take so many products of weights of this law."""
+    if law == "signs":
+        return _HELP | _HELP_WITH_SIGNS
     if count == ANY:
         return _HELP
     return _HELP | {"density": f"another --kept-per-weight than {count}, a finer --precision or another --seed"}

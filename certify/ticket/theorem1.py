@@ -9,6 +9,9 @@ Three ways to share out the units. *Grown* blocks: an input's block ends at the 
 weights is reached, and the next input's begins there. *Fixed* blocks have the same number of units each, as in the
 paper. *Shared*: any unit may serve any input (`sharing`). Whichever it is, the base network is one draw from one
 seed, and which unit serves which input is only pruning.
+
+The same search serves a binary network, whose weights are ±1: a weight w takes |w| products of its sign in each half
+that it needs, so blocks have at least twice as many units as the largest weight of either sign.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from functools import partial
 
 import numpy as np
 
-from certify.base.law import BaseNetwork, Blocks, Precision
+from certify.base.law import BaseNetwork, Blocks, Construction, Precision
 from certify.base.layout import (
     Pair,
     check_precisions,
@@ -68,7 +71,7 @@ class Ticket:
 
 
 @dataclass(frozen=True, eq=False)
-class _Layer:
+class PairLayer:
     """All that one layer's search depends on; sent to other machines."""
 
     wanted: Wanted
@@ -87,17 +90,19 @@ def find_ticket(
     block_width: int | None = None,
     precisions: Sequence[Precision] | None = None,
     goal: Goal = SPARSEST,
+    construction: Construction = "theorem-1",
     crew: Crew = ALONE,
     monitor: Monitor | None = None,
 ) -> Ticket:
-    """Return a ticket that equals the target, by construction; the prover decides whether it does.
+    """Return a ticket of pairs that equals the target, by construction; the prover decides whether it does.
 
     Args:
         target: the network to represent.
         seed: of the base network.
         block_width: units in every input's block; None lets blocks grow.
-        precisions: of each pair of matrices; None takes the coarsest that Theorem 1 allows.
+        precisions: of each pair of matrices; None takes the coarsest that the construction allows.
         goal: what there should be little of; `width` shares out units and has no fixed blocks.
+        construction: theorem-1 or binary, both of which have a pair for every layer with weights.
         crew: who does the work; it has no influence on the ticket.
         monitor: told how many weights have their subset sums.
 
@@ -105,17 +110,19 @@ def find_ticket(
         InputError: the precisions are too coarse for the target.
         TicketNotFoundError: names weights that are not in the base network, the cause and what would help.
     """
-    precisions = default_precisions(target) if precisions is None else tuple(precisions)
-    check_precisions(target, precisions)
+    assert construction != "theorem-2"
     assert block_width is None or goal.objective != "width"
-    layers = list(_layers(target, seed, precisions, block_width, goal))
+    precisions = default_precisions(target, construction) if precisions is None else tuple(precisions)
+    check_precisions(target, precisions, construction)
+    layers = list(_layers(target, BaseNetwork(seed, (), precisions, construction=construction), block_width, goal))
     progress = _Progress(monitor or Monitor())
     with progress.monitor.phase("subset sums", sum(layer.wanted.targets.size for layer in layers)):
         found = list(_search(layers, crew, progress))
     widths = tuple(pair.width for pair in found)
     masks = tuple(mask for pair in found for mask in pair.masks)
     grown: Blocks = "shared" if goal.objective == "width" else "grown"
-    return Ticket(BaseNetwork(seed, widths, tuple(precisions)), masks, grown if block_width is None else block_width)
+    base = BaseNetwork(seed, widths, precisions, construction=construction)
+    return Ticket(base, masks, grown if block_width is None else block_width)
 
 
 class _Progress:
@@ -133,14 +140,14 @@ class _Progress:
             self.monitor.reach(self._done)
 
 
-def _search(layers: Sequence[_Layer], crew: Crew, progress: _Progress) -> Iterator[Found]:
+def _search(layers: Sequence[PairLayer], crew: Crew, progress: _Progress) -> Iterator[Found]:
     """Yield what is found for each layer: searched for elsewhere, or here by as many threads as there are."""
     if crew.remote:
-        for layer, found in zip(layers, crew.run(_search_layer, layers), strict=True):
+        for layer, found in zip(layers, crew.run(search_pair, layers), strict=True):
             progress.add(layer.wanted.targets.size)
             yield found
         return
-    search = partial(_search_layer, ahead=crew.threads > 1, reach=progress.add)
+    search = partial(search_pair, ahead=crew.threads > 1, reach=progress.add)
     if crew.threads == 1:
         yield from map(search, layers)
         return
@@ -148,28 +155,35 @@ def _search(layers: Sequence[_Layer], crew: Crew, progress: _Progress) -> Iterat
         yield from pool.map(search, layers)
 
 
-def _layers(
-    target: Network, seed: str, precisions: Sequence[Precision], block_width: int | None, goal: Goal
-) -> Iterator[_Layer]:
+def _layers(target: Network, base: BaseNetwork, block_width: int | None, goal: Goal) -> Iterator[PairLayer]:
+    """Yield what has to be searched for in a base network whose widths are not known yet."""
     outputs = {INPUT: box_interval(target.input)}
     outputs |= {index: reach.output for index, reach in enumerate(graph_reach(target))}
-    around = zip(linear_layers(target), pairs(target, precisions), precisions, strict=True)
+    around = zip(
+        linear_layers(target), pairs(target, base.precisions, base.construction), base.precisions, strict=True
+    )
     for number, ((index, layer), pair, precision) in enumerate(around):
-        wanted = _wanted(index, layer, pair, outputs[target.sources(index)[0]])
-        yield _Layer(wanted, Drawn(seed, number, precision), block_width, goal)
+        wanted = wanted_of_pair(index, layer, pair, outputs[target.sources(index)[0]])
+        yield PairLayer(wanted, Drawn(base.seed, number, precision, base.law), block_width, goal)
 
 
-def _wanted(index: int, layer: Linear, pair: Pair, read: Interval) -> Wanted:
+def wanted_of_pair(index: int, layer: Linear, pair: Pair, read: Interval) -> Wanted:
     """Return what the blocks of one layer have to give on inputs within bounds."""
     low, high = layer.channel_bounds(read) if isinstance(layer, Convolution) else (read.low.flat, read.high.flat)
-    digits = _bias_digits(layer)
+    weights = targets(layer, pair)
+    lines = weights.shape[1] - layer.channels
     halves = (np.array([value > 0 for value in high]), True), (np.array([value < 0 for value in low]), False)
     positive, negative = (
-        np.hstack([half.reshape(layer.groups, -1), np.full((layer.groups, digits.shape[1]), lines)]).ravel()
-        for half, lines in halves
+        np.hstack([half.reshape(layer.groups, -1), np.full((layer.groups, lines), always)]).ravel()
+        for half, always in halves
     )
-    weights = np.hstack([layer.by_tap().to_dense(), digits]) << pair.weight_bits
     return Wanted(index, weights, positive, negative, layer.channels, layer.taps, layer.groups)
+
+
+def targets(layer: Linear, pair: Pair) -> Int64Array:
+    """Return int64[outputs · taps, channels + lines]: what sums of products have to be."""
+    weights: Int64Array = np.hstack([layer.by_tap().to_dense(), _bias_digits(layer)]) << pair.weight_bits
+    return weights
 
 
 def _bias_digits(layer: Linear) -> Int64Array:
@@ -188,8 +202,22 @@ def _bias_digits(layer: Linear) -> Int64Array:
     return digits.reshape(layer.outputs * layer.taps, lines)
 
 
-def _search_layer(layer: _Layer, *, ahead: bool = False, reach: Reach = lambda _: None) -> Found:
+def search_pair(layer: PairLayer, *, ahead: bool = False, reach: Reach = lambda _: None) -> Found:
     """Return one layer's pair of masks; with another thread, weights are drawn ahead of the search."""
+    found = try_pair(layer, ahead=ahead, reach=reach)
+    if isinstance(found, Found):
+        return found
+    kind = f"{layer.block_width} units" if layer.block_width is not None else f"first {MAX_BLOCK} units"
+    help_for = help_with(layer.goal.count, layer.drawn.law)
+    raise TicketNotFoundError(explain(found, f"{kind} of a block", help_for))
+
+
+def try_pair(layer: PairLayer, *, ahead: bool = False, reach: Reach = lambda _: None) -> Found | list[Failure]:
+    """Return one layer's pair of masks, or what its blocks do not give.
+
+    Raises:
+        TicketNotFoundError: the sums are too many or too large.
+    """
     taken = Taken(layer.wanted)
     try:
         if layer.goal.objective == "width":
@@ -203,13 +231,10 @@ def _search_layer(layer: _Layer, *, ahead: bool = False, reach: Reach = lambda _
             f"{error.place}: the search is too large at {layer.drawn.precision.kept} bits: {error.problem}. "
             f"What would help: a target of fewer precision bits, a coarser --precision of its layer, a smaller {less}"
         ) from None
-    if failures:
-        kind = f"{layer.block_width} units" if layer.block_width is not None else f"first {MAX_BLOCK} units"
-        raise TicketNotFoundError(explain(failures, f"{kind} of a block", help_with(layer.goal.count)))
-    return taken.masks(max(1, width))
+    return failures or taken.masks(max(1, width))
 
 
-def _give_out(layer: _Layer, taken: Taken, thread: Executor | None, reach: Reach) -> tuple[int, list[Failure]]:
+def _give_out(layer: PairLayer, taken: Taken, thread: Executor | None, reach: Reach) -> tuple[int, list[Failure]]:
     """Give out blocks, one after the other; return how many units there are, and what is missing."""
     failures: list[Failure] = []
     wanted, fixed = layer.wanted, layer.block_width is not None
@@ -229,7 +254,7 @@ def _give_out(layer: _Layer, taken: Taken, thread: Executor | None, reach: Reach
 
 
 def _products(
-    layer: _Layer, strip: Strip, column: int, starts: Int64Array, half: Half, rows: Int64Array, count: int
+    layer: PairLayer, strip: Strip, column: int, starts: Int64Array, half: Half, rows: Int64Array, count: int
 ) -> Int64Array:
     """Return int64[rows, count]: v·u of its group's units from the start on, 0 for those of the other half."""
     groups = np.arange(len(starts), dtype=np.int64)

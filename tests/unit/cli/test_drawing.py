@@ -92,3 +92,28 @@ def test_what_does_not_go_together(arguments, says):
 
 def test_objectives_are_the_finder_s():
     assert drawing.OBJECTIVES == OBJECTIVES
+
+
+@pytest.mark.parametrize(
+    ("arguments", "construction"),
+    [
+        ([], "theorem-1"),
+        (["--construction", "pairs"], "theorem-1"),
+        (["--construction", "copies", "--precision", "4,8"], "theorem-2"),
+        (["--construction", "binary", "--objective", "width"], "binary"),
+    ],
+)
+def test_constructions(arguments, construction):
+    assert given(*arguments).options().construction == construction
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--construction", "copies", "--objective", "width"], "another objective with --construction copies"),
+        (["--construction", "binary", "--precision", "0"], "no --precision with --construction binary"),
+    ],
+)
+def test_what_does_not_go_with_a_construction(arguments, problem):
+    with pytest.raises(click.UsageError, match=problem):
+        given(*arguments)
