@@ -6,7 +6,8 @@ docs/formats.md and docs/proof.md, and runs alone wherever it is copied (`--any-
     python minimal.py CERT... --trust allowed_signers
 
 A certificate says that base ⊙ mask, a pruned random network, equals a target on every point of the target's input
-box: Theorem 1 of Kumar and Natale, arXiv:2508.11020. Checked are the conditions of docs/proof.md, s = δ_t/δ² = 2^r:
+box: Theorem 1 of Kumar and Natale, arXiv:2508.11020; of a binary one (v2) all weights are ±1, and s is 1. Checked are
+the conditions of docs/proof.md, s = δ_t/δ² = 2^r:
 0. Shape: the ticket is derived from target, widths and precisions; no shape, step or constant of it is read.
 1. Independence: every hidden unit keeps one input at most. On an input x it carries σ(u·x), and by
 2. Lemma 5 that is u·p for u ≥ 0 and |u|·q for u < 0, with p = σ(x) and q = σ(-x).
@@ -23,7 +24,8 @@ fewer.
 Checked besides: envelope and signatures against an allowed_signers file, digests, the claim, sizes with Theorem 3's
 bound, and of the proof what follows from the rest: how many obligations of which kinds, whether the grid was swept.
 Not checked: that z3 refuted them, the digests of their text, what merging asked (docs/merging.md), versions. Not
-covered (exit 3): TFLite, ONNX, convolutions, graphs, thresholds, tables, pruned bases, equivalence on large grids.
+covered (exit 3): copies (Theorem 2), TFLite, ONNX, convolutions, graphs, thresholds, tables, pruned bases,
+equivalence on large grids.
 
 Exit codes: 0 proved, equal on the whole box, trusted · 1 refuted, or an invalid certificate · 2 unreadable ·
 3 undecided, no trusted signature, less than equality on the whole box, or not covered. 1 outweighs 2, 2 outweighs 3.
@@ -65,6 +67,9 @@ subject name=filename digest=digest
 digest sha256=sha
 urn:certify:exact-ticket:v1 target=any base=base masks=mask* claim=any proof=proof sizes=any versions=version%
 base generator=certify/base-network/1 seed=text construction=theorem-1 blocks=any widths=1..2147483647* \
+  precisions=precision* quantization=floor|toward_zero kept_sha256=sha
+urn:certify:exact-ticket:v2 target=any base=second masks=mask* claim=any proof=proof sizes=any versions=version%
+second generator=certify/base-network/1 seed=text construction=theorem-2|binary blocks=any widths=1..2147483647* \
   precisions=precision* quantization=floor|toward_zero kept_sha256=sha
 precision drawn=0..30 kept=0..30
 mask data=text sha256=sha
@@ -398,9 +403,13 @@ def philox(key: Any, c0: int, c1: int, c2: int, c3: int) -> tuple[int, ...]:
     return c0, c1, c2, c3
 
 
-def draw(key: Any, matrix: int, row: int, columns: list[int], precision: Any, way: str) -> list[tuple[int, int]]:
+def draw(
+    key: Any, matrix: int, row: int, columns: list[int], precision: Any, way: str, signs: bool = False
+) -> list[tuple[int, int]]:
     """Return the base network's weights at some columns of a row, with them."""
     blocks = {block: philox(key, block, row, matrix, 0) for block in {column // 4 for column in columns}}
+    if signs:
+        return [(at, (blocks[at // 4][at % 4] >> 63) * 2 - 1) for at in columns]
     bits, shift = precision["drawn"], precision["drawn"] - precision["kept"]
     drawn = [(at, (blocks[at // 4][at % 4] * (2 ** (bits + 1) + 1) >> 64) - 2**bits) for at in columns]
     return [(at, w >> shift if way == "floor" or w >= 0 else -(-w >> shift)) for at, w in drawn]
@@ -438,15 +447,16 @@ def check_blocks(first: list[list[int]], columns: int, blocks: Any, place: str) 
 def derive(target: Network, said: Any, place: str) -> tuple[list[Layer], bool, str]:
     """Return the ticket (condition 0) of what the generator draws and masks keep, whether 1 holds, and a digest."""
     base, ticket, finer, inputs, alone = said["base"], list[Layer](), 0, len(target.low), True
-    count = len(target.layers)
+    count, signs = len(target.layers), base["construction"] == "binary"
+    need(signs or base["construction"] == "theorem-1", place, "not covered: copies (Theorem 2)", 3)
     need(len(base["widths"]) == len(base["precisions"]) == count, f"{place}.base", f"expected {count} of everything")
     need(len(said["masks"]) == 2 * count, f"{place}.masks", f"expected {2 * count} masks")
     digest = hashlib.sha256()
     key = struct.unpack("<QQ", hashlib.sha256(f"certify/base-network/1\n{base['seed']}".encode()).digest()[:16])
     for layer, width, precision in zip(target.layers, base["widths"], base["precisions"]):
         bits, radix, largest = precision["kept"], max(layer.bits, 1), max(map(abs, layer.offsets))
-        fine = layer.bits <= 2 * bits <= 2 * precision["drawn"]
-        need(fine, f"{place}.base.precisions", "expected δ_t ≥ δ² ≥ δ_in²")
+        fine = precision["drawn"] == 0 if signs else layer.bits <= 2 * bits <= 2 * precision["drawn"]
+        need(fine and bits <= precision["drawn"], f"{place}.base.precisions", "expected δ_t ≥ δ² ≥ δ_in², or signs")
         lines, halves, reach = list[int](), list[Any](), 0
         while reach < largest:  # the digits of the largest bias, each of up to 2^k
             reach += 1 << layer.bits + radix * len(lines)
@@ -454,7 +464,8 @@ def derive(target: Network, said: Any, place: str) -> tuple[list[Layer], bool, s
         for rows, columns in ((width, inputs + len(lines)), (len(layer.rows), width)):
             at = len(ticket) + len(halves)
             kept = read_mask(said["masks"][at], rows, columns, f"{place}.masks[{at}]")
-            halves.append([draw(key, at, row, own, precision, base["quantization"]) for row, own in enumerate(kept)])
+            way = base["quantization"]
+            halves.append([draw(key, at, row, own, precision, way, signs) for row, own in enumerate(kept)])
             digest.update(b"".join(struct.pack("<i", w) for row in halves[-1] for _, w in row))
         first, second = halves
         columns = inputs + len(lines)
@@ -463,7 +474,7 @@ def derive(target: Network, said: Any, place: str) -> tuple[list[Layer], bool, s
         offsets = [sum(u * lines[at - inputs] for at, u in row if at >= inputs) for row in first]
         fed = [[(at, u) for at, u in row if at < inputs] for row in first]
         ticket.append(Layer(fed, offsets, [RELU] * width, finer, bits, columns, sum(map(len, first))))
-        finer, inputs = finer + 2 * bits - layer.bits, len(second)
+        finer, inputs = finer + (0 if signs else 2 * bits - layer.bits), len(second)
         ticket.append(Layer(second, [0] * inputs, layer.steps, finer, bits, width, sum(map(len, second))))
         finer = after(layer.steps[0], 0, finer)[1]
         need(finer <= MOST_FINER, f"{place}.base", f"expected a ticket finer by {MOST_FINER} bits at most")

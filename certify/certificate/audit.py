@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from certify.base.draw import kept_digest
+from certify.base.draw import kept_digest, kept_weights
 from certify.base.prune import prune
 from certify.certificate import equivalence, exact_ticket, reading, statement
 from certify.certificate.exact_ticket import Subject
@@ -152,8 +152,15 @@ def build(subject: AnySubject, right: Network, proof: Proof, budget: Budget, ver
         versions: of the program and what it rests on, by name.
     """
     if isinstance(subject, Subject):
-        return exact_ticket.build(subject, kept_digest(right.matrices), proof, versions)
+        return exact_ticket.build(subject, _kept_digest(subject, right), proof, versions)
     return equivalence.build(subject, proof, budget.remainder_rlimit, versions)
+
+
+def _kept_digest(subject: Subject, ticket: Network) -> str:
+    """Return the digest of all kept weights in mask order, in which a network with copies does not have them."""
+    if subject.base.construction != "theorem-2":
+        return kept_digest(ticket.matrices)
+    return kept_digest(kept_weights(subject.base, number, mask) for number, mask in enumerate(subject.masks))
 
 
 def _check_payload(said: Statement, expected: bytes) -> None:

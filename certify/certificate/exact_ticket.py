@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from certify.base.activation import RELU, activation_name
-from certify.base.law import GENERATOR, BaseNetwork, Blocks, Precision
-from certify.base.layout import check_precisions, matrix_shapes
+from certify.base.law import GENERATOR, BaseNetwork, Blocks, Construction, Precision
+from certify.base.layout import check_precisions, check_target, is_single, matrix_shapes
 from certify.base.mask import Mask
 from certify.certificate import parts
-from certify.certificate.form import CONSTRUCTION, EXACT_TICKET, BaseForm, TicketStatementForm
-from certify.certificate.limits import MAX_SEED, MAX_UNITS
+from certify.certificate.form import TICKET_TYPES, BaseForm, TicketStatementForm
+from certify.certificate.limits import MAX_COPIES, MAX_SEED, MAX_UNITS
 from certify.certificate.sizes import sizes
 from certify.errors import InputError
 from certify.network.model import Network
@@ -37,8 +36,8 @@ class Subject:
         name: the target file's name, without folders.
         file: the target file.
         base: the base network's name.
-        blocks: how hidden units were shared out among inputs.
-        masks: what pruning keeps, two for each layer of the target that has weights.
+        blocks: how hidden units were shared out among inputs; with copies those of the first layer's pair.
+        masks: what pruning keeps, one for each matrix of the base network.
     """
 
     name: str
@@ -77,22 +76,20 @@ def build(subject: Subject, kept_sha256: str, proof: Proof, versions: Mapping[st
         "sizes": asdict(sizes(subject.target, subject.masks)),
         "versions": dict(versions),
     }
-    return parts.write_statement(subject.name, subject.sha256, EXACT_TICKET, predicate)
+    return parts.write_statement(subject.name, subject.sha256, TICKET_TYPES[subject.base.construction], predicate)
 
 
 def check_limits(subject: Subject) -> None:
     """Check that a statement can hold a base network that is read again.
 
     Raises:
-        InputError: its widths, its seed or its activation are beyond what is read.
+        InputError: its widths, its copies or its seed are beyond what is read.
     """
-    if subject.base.activation != RELU:
-        found = activation_name(subject.base.activation)
-        raise InputError(f"expected hidden units with relu, the activation of {EXACT_TICKET}, found {found}")
     if max(subject.base.widths, default=0) > MAX_UNITS:
         raise InputError(f"expected at most {MAX_UNITS} units in a layer, found {max(subject.base.widths)}")
     if len(subject.base.seed) > MAX_SEED:
         raise InputError(f"expected a seed of at most {MAX_SEED} characters, found {len(subject.base.seed)}")
+    _check_copies(subject.base, [mask.shape for mask in subject.masks])
 
 
 def _base(subject: Subject, kept_sha256: str) -> dict[str, Any]:
@@ -100,7 +97,7 @@ def _base(subject: Subject, kept_sha256: str) -> dict[str, Any]:
     return {
         "generator": GENERATOR,
         "seed": base.seed,
-        "construction": CONSTRUCTION,
+        "construction": base.construction,
         "blocks": subject.blocks,
         "widths": list(base.widths),
         "precisions": [asdict(precision) for precision in base.precisions],
@@ -116,15 +113,37 @@ def read_subject(raw: TicketStatementForm) -> Subject:
         InputError: they are not; the place is within the payload.
     """
     predicate, name = raw.predicate, raw.subject[0].name
+    construction = predicate.base.construction
+    check_construction(construction, raw.predicate_type, "predicate.base.construction")
     parts.check_box_integers(predicate.claim)
     parts.check_proof_integers(predicate.proof)
     parts.check_name(name, "subject[0].name")
     sha256 = raw.subject[0].digest.sha256
     file = parts.read_target_form(predicate.target, "predicate.target", sha256, "subject[0].digest.sha256")
+    _check_target(file.network, construction)
     base = _read_base(predicate.base, file.network)
-    masks = parts.read_masks(predicate.masks, matrix_shapes(file.network, base), "predicate.masks")
+    masks = parts.read_masks(predicate.masks, _read_shapes(file.network, base), "predicate.masks")
     _check_blocks(masks, base, predicate.base.blocks)
     return Subject(name, file, base, predicate.base.blocks, masks)
+
+
+def _check_target(target: Network, construction: Construction) -> None:
+    """Check that there is a base network for such a target."""
+    try:
+        check_target(target, construction)
+    except InputError as error:
+        raise InputError(f"{error.problem} ({error.place} of the target)", "predicate.base.construction") from None
+
+
+def check_construction(construction: Construction, predicate_type: str, place: str) -> None:
+    """Rule: a construction has one predicate type, and no other.
+
+    Raises:
+        InputError: it is that of other constructions.
+    """
+    if TICKET_TYPES[construction] != predicate_type:
+        expected = " or ".join(name for name, kind in TICKET_TYPES.items() if kind == predicate_type)
+        raise InputError(f"expected {expected}, found {construction!r}", place)
 
 
 def _read_base(raw: BaseForm, target: Network) -> BaseNetwork:
@@ -134,10 +153,39 @@ def _read_base(raw: BaseForm, target: Network) -> BaseNetwork:
         check_kept(bits.drawn, bits.kept, f"predicate.base.precisions[{index}]")
     precisions = tuple(Precision(bits.drawn, bits.kept) for bits in raw.precisions)
     try:
-        check_precisions(target, precisions)
+        check_precisions(target, precisions, raw.construction)
     except InputError as error:
         raise InputError(f"{error.problem} ({error.place} of the target)", "predicate.base.precisions") from None
-    return BaseNetwork(raw.seed, tuple(raw.widths), precisions, raw.quantization)
+    return BaseNetwork(raw.seed, tuple(raw.widths), precisions, raw.quantization, raw.construction)
+
+
+def _read_shapes(target: Network, base: BaseNetwork) -> tuple[tuple[int, int], ...]:
+    """Return the shapes of all matrices, of which nothing has been made yet."""
+    try:
+        shapes = matrix_shapes(target, base)
+    except InputError as error:
+        place = f"predicate.base.{error.place}" if error.place.startswith("widths") else error.place
+        raise InputError(error.problem, place) from None
+    _check_copies(base, shapes)
+    return shapes
+
+
+def _check_copies(base: BaseNetwork, shapes: Sequence[tuple[int, int]]) -> None:
+    """Hold against the limit what single matrices read: from the third on, in Theorem 2's network."""
+    single = shapes[2:] if is_single(base.construction, 1) else ()
+    check_columns(sum(columns for _, columns in single), "predicate.base.widths")
+
+
+def check_columns(found: int, place: str) -> None:
+    """Rule: all copies that layers read, and their constant lines, are no more than `MAX_COPIES`.
+
+    There is a constant for each line, whatever the masks keep, so shapes alone may not ask for more.
+
+    Raises:
+        InputError: they are.
+    """
+    if found > MAX_COPIES:
+        raise InputError(f"expected at most {MAX_COPIES} copies and their constant lines, found {found}", place)
 
 
 def check_one_for_each(found: int, layers: int, place: str) -> None:
@@ -162,7 +210,8 @@ def check_kept(drawn: int, kept: int, place: str) -> None:
 
 def _check_blocks(masks: Sequence[Mask], base: BaseNetwork, blocks: Blocks) -> None:
     """Check that each first matrix's mask shares out its units, in every group, as the statement says."""
-    for index, (first, width) in enumerate(zip(masks[::2], base.widths, strict=True)):
+    pairs = 1 if is_single(base.construction, 1) else len(base.widths)
+    for index, (first, width) in enumerate(zip(masks[: 2 * pairs : 2], base.widths[:pairs], strict=True)):
         if isinstance(blocks, int):
             check_fixed(first, width, index, blocks)
             continue

@@ -1,4 +1,4 @@
-"""The form of the two statements, field by field: what msgspec holds a payload's JSON against.
+"""The form of all statements, field by field: what msgspec holds a payload's JSON against.
 
 Every struct is closed: an unknown key is refused, and so is a known one in another case. docs/formats.md says what
 the fields mean; whether they hold is found out by building the statement again.
@@ -10,7 +10,14 @@ from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
-from certify.base.law import GENERATOR, MAX_PRECISION_BITS, QUANTIZATIONS, Quantization
+from certify.base.law import (
+    CONSTRUCTIONS,
+    GENERATOR,
+    MAX_PRECISION_BITS,
+    QUANTIZATIONS,
+    Construction,
+    Quantization,
+)
 from certify.certificate.limits import MAX_ENTRIES, MAX_FILES, MAX_MASKS, MAX_SEED, MAX_TEXT, MAX_UNITS
 from certify.network.limits import MAX_LAYERS
 from certify.network.reader import FORMAT
@@ -19,8 +26,14 @@ from certify.network.target import ONNX, TFLITE
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 EXACT_TICKET = "urn:certify:exact-ticket:v1"
+EXACT_TICKET_2 = "urn:certify:exact-ticket:v2"
 EQUIVALENCE = "urn:certify:equivalence:v1"
-CONSTRUCTION = "theorem-1"
+TICKET_TYPES: dict[Construction, str] = {
+    "theorem-1": EXACT_TICKET,
+    "theorem-2": EXACT_TICKET_2,
+    "binary": EXACT_TICKET_2,
+}
+"""The one predicate type of each construction; their statements are the same field by field."""
 PRUNED = "pruned-base"
 # What each closed field may hold, for the errors; where the statements differ, EQUIVALENCE_CHOICES has the second's.
 CHOICES = {
@@ -28,7 +41,7 @@ CHOICES = {
     "format": f"{FORMAT}, {TFLITE} or {ONNX}",
     "rule": ", ".join(RULES),
     "generator": GENERATOR,
-    "construction": CONSTRUCTION,
+    "construction": ", ".join(CONSTRUCTIONS),
     "blocks": "grown, shared or a number of units",
     "quantization": ", ".join(QUANTIZATIONS),
     "relation": "equal",
@@ -109,7 +122,7 @@ class PrecisionForm(_Closed, frozen=True):
 class BaseForm(_Closed, frozen=True):
     generator: Literal["certify/base-network/1"]
     seed: _Seed
-    construction: Literal["theorem-1"]
+    construction: Construction
     blocks: Literal["grown", "shared"] | _Units
     widths: Annotated[list[_Units], msgspec.Meta(max_length=MAX_LAYERS)]
     precisions: Annotated[list[PrecisionForm], msgspec.Meta(max_length=MAX_LAYERS)]
@@ -175,7 +188,7 @@ class SizesForm(_Closed, frozen=True):
 
 
 class TicketForm(_Closed, frozen=True):
-    """The predicate of an exact ticket."""
+    """The predicate of an exact ticket, in both versions."""
 
     target: TargetForm
     base: BaseForm

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from certify.base.mask import Mask
@@ -41,15 +41,24 @@ def sizes(target: Network, masks: Sequence[Mask]) -> Sizes:
 
 
 def lower_bound(target: Network) -> int:
-    """Return the fewest parameters that any base network needs: Theorem 3 of Kumar and Natale (arXiv:2508.11020).
+    """Return the fewest parameters that any base network needs: Theorem 3, of all the target's layers together.
+
+    It counts weights, not biases, and of a convolution those of its kernels, which two different kernels make
+    different, however many positions they serve. How a ticket is constructed does not matter to it.
+    """
+    return parameters_needed([(layer.precision_bits, math.prod(layer.weights.shape)) for layer in target.linear])
+
+
+def parameters_needed(matrices: Iterable[tuple[int, int]]) -> int:
+    """Return the bound of Theorem 3 of Kumar and Natale (arXiv:2508.11020).
 
     p parameters have at most 2^p prunings, and there are |S_δ|^(d_in·d_out) matrices to represent in each layer, with
-    |S_δ| = 2^(k+1) + 1; so p ≥ Σ d_in·d_out·log2(2^(k+1) + 1), rounded up. It counts weights, not biases, and of a
-    convolution those of its kernels, which two different kernels make different, however many positions they serve.
+    |S_δ| = 2^(k+1) + 1; so p ≥ Σ d_in·d_out·log2(2^(k+1) + 1), rounded up.
+
+    Args:
+        matrices: of each of the target's layers precision bits k and number of weights d_in·d_out.
     """
-    return rounded_up_logarithm(
-        [(2 ** (layer.precision_bits + 1) + 1, math.prod(layer.weights.shape)) for layer in target.linear]
-    )
+    return rounded_up_logarithm([(2 ** (bits + 1) + 1, weights) for bits, weights in matrices])
 
 
 def rounded_up_logarithm(powers: Sequence[tuple[int, int]]) -> int:

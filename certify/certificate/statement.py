@@ -1,6 +1,7 @@
 """The statement: an in-toto Statement v1 about one file, and all that is needed to reach the verdict again.
 
-There are two: of an exact ticket, and of the equivalence of two networks. A payload of either has one form only.
+There are two kinds: of an exact ticket, whose construction decides the version, and of the equivalence of two
+networks. A payload of either has one form only.
 Reading takes from it just what cannot be recomputed: files, names, masks, and of an equivalence the relation, the box
 and what its proof may spend. Everything else it says (digests, counts, obligations, sizes) is informative to people
 and worthless to an auditor, who builds the statement again and compares bytes.
@@ -23,7 +24,7 @@ from certify.certificate.form import (
     CHOICES,
     EQUIVALENCE,
     EQUIVALENCE_CHOICES,
-    EXACT_TICKET,
+    TICKET_TYPES,
     EquivalenceStatementForm,
     TicketStatementForm,
 )
@@ -39,10 +40,12 @@ class _Kind(NamedTuple):
     read_subject: Callable[[Any], AnySubject]
 
 
+_TICKET = _Kind(TicketStatementForm, CHOICES, exact_ticket.read_subject)
 _KINDS = {
-    EXACT_TICKET: _Kind(TicketStatementForm, CHOICES, exact_ticket.read_subject),
+    **dict.fromkeys(TICKET_TYPES.values(), _TICKET),
     EQUIVALENCE: _Kind(EquivalenceStatementForm, EQUIVALENCE_CHOICES, equivalence.read_subject),
 }
+PREDICATE_TYPES = tuple(_KINDS)
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ from certify.network import strict_json
 from certify.report.claims import conversion, networks, ticket
 from certify.report.exit_codes import FAILED, HOLDS
 from certify.report.layers import layer_texts
-from certify.report.text import box, claim_text, model, points, right_lines
+from certify.report.text import box, claim_text, made_of, model, points, right_lines
 
 
 @click.command(name="show")
@@ -83,7 +83,7 @@ def _ticket_lines(shown: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "model", model(shown["conversion"])
     yield "layers", ", ".join(shown["layers"])
     yield "claim", f"{shown['claim']['relation']} on {points(shown['claim']['points'])} grid points"
-    yield "ticket", f"seed {made['seed']!r}, hidden widths {', '.join(map(str, made['widths']))}"
+    yield "ticket", f"seed {made['seed']!r}, {made_of(made)} {', '.join(map(str, made['widths']))}"
     yield "size", f"{made['kept']:,} of {made['base_parameters']:,} weights kept, {made['ratio']} times the bound"
 
 

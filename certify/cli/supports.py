@@ -7,8 +7,8 @@ from typing import Any, get_args
 
 import click
 
-from certify.base.law import GENERATOR, MAX_PRECISION_BITS, QUANTIZATIONS
-from certify.certificate.form import CONSTRUCTION, EQUIVALENCE, EXACT_TICKET
+from certify.base.law import CONSTRUCTIONS, GENERATOR, MAX_PRECISION_BITS, QUANTIZATIONS
+from certify.certificate.statement import PREDICATE_TYPES
 from certify.cli.drawing import OBJECTIVES
 from certify.cli.output import Output, output_options
 from certify.cli.streams import write
@@ -54,12 +54,12 @@ def _supported() -> dict[str, Any]:
         "tensors": ["nested lists", f"base64 of {', '.join(DTYPES)}"],
         "target precision": [f"0 to {MAX_TARGET_BITS} bits"],
         "base network": [GENERATOR, f"0 to {MAX_PRECISION_BITS} bits", f"quantization {', '.join(QUANTIZATIONS)}"],
-        "constructions": [CONSTRUCTION],
+        "constructions": list(CONSTRUCTIONS),
         "objectives": list(OBJECTIVES),
         "relations": list(get_args(RelationName)),
         "claimed tickets": ["a base network and masks", "a network in certify.network/1, or arrays and a layout"],
         "arrays": ["npz", "safetensors", "a folder of .npy", "PyTorch state dicts (.pt, .pth), read without torch"],
-        "certificates": [EXACT_TICKET, EQUIVALENCE],
+        "certificates": list(PREDICATE_TYPES),
         "keys": ["Ed25519, unencrypted PKCS#8 PEM; trust in allowed_signers files"],
         "not read": [
             "steps and tables that fall somewhere",

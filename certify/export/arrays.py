@@ -19,11 +19,14 @@ import numpy as np
 
 from certify.base.claimed.assemble import MAX_WEIGHTS
 from certify.base.claimed.layout import default_name
+from certify.base.copies import as_dense
 from certify.base.draw import kept_weights
 from certify.base.law import BaseNetwork
+from certify.base.layout import constant_lines, is_single
 from certify.base.mask import Mask
 from certify.base.prune import prune
 from certify.errors import InputError
+from certify.network.matrix import Int64Array, Matrix
 from certify.network.model import Linear, Network
 
 PIECE = 2**20
@@ -75,12 +78,22 @@ def ticket_arrays(target: Network, base: BaseNetwork, masks: Sequence[Mask]) -> 
     places = [(i, layer.weights.shape) for i, layer in enumerate(ticket.layers) if isinstance(layer, Linear)]
     found = []
     for number, ((index, shape), mask) in enumerate(zip(places, masks, strict=True)):
-        bits, groups = base.precisions[number // 2].kept, target.linear[number // 2].groups
-        weights = _Weights(base, number, mask.shape, groups, narrowest(bits))
+        bits, groups = base.precision_of(number).kept, target.linear[number // 2].groups
+        weights = _Weights(base, number, mask.shape, groups, _order(target, base, number, mask), narrowest(bits))
         name = default_name(index)
         found.append(Array(f"{name}_orig", weights.dtype, shape, weights))
-        found.append(Array(f"{name}_mask", np.dtype(np.uint8), shape, _Kept(mask)))
+        found.append(Array(f"{name}_mask", np.dtype(np.uint8), shape, _Kept(mask, weights.order)))
     return found
+
+
+def _order(target: Network, base: BaseNetwork, number: int, mask: Mask) -> Int64Array | None:
+    """Return which column of the drawn matrix each of the network's is, int64[columns]; None where none is moved."""
+    if not is_single(base.construction, number - 1):
+        return None
+    row = full_rows((1, mask.shape[1]), 0, 1)
+    layer = target.linear[number - 1]
+    numbered = Matrix(row.shape, row.start, row.columns, row.columns)
+    return as_dense(numbered, layer.channels, constant_lines(layer)).values
 
 
 def check_size(masks: Sequence[Mask], limit: int) -> None:
@@ -119,12 +132,15 @@ class _Weights:
     number: int
     shape: tuple[int, int]
     groups: int
+    order: Int64Array | None
     dtype: np.dtype[Any]
 
     def __call__(self) -> Iterator[bytes]:
         for span in _spans(self.shape):
             drawn = kept_weights(self.base, self.number, full_rows(self.shape, *span), self.groups)
-            yield drawn.values.astype(self.dtype.newbyteorder("<")).tobytes()
+            values = drawn.values.reshape(-1, self.shape[1])
+            moved = values if self.order is None else values[:, self.order]
+            yield moved.astype(self.dtype.newbyteorder("<")).tobytes()
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +148,7 @@ class _Kept:
     """A mask, element by element."""
 
     mask: Mask
+    order: Int64Array | None
 
     def __call__(self) -> Iterator[bytes]:
         mask = self.mask
@@ -140,4 +157,4 @@ class _Kept:
             start = mask.start[first : last + 1]
             rows = np.repeat(np.arange(last - first), np.diff(start))
             kept[rows, mask.columns[start[0] : start[-1]]] = 1
-            yield kept.tobytes()
+            yield (kept if self.order is None else kept[:, self.order]).tobytes()

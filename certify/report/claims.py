@@ -14,8 +14,16 @@ from certify.certificate.statement import AnySubject
 from certify.network.target import Target
 
 if TYPE_CHECKING:
+    from certify.base.law import Construction
     from certify.network.arrays.file import File
     from certify.proof.claim import Claim
+
+CONSTRUCTIONS: dict[Construction, str] = {
+    "theorem-1": "pairs (Theorem 1)",
+    "theorem-2": "copies (Theorem 2)",
+    "binary": "binary",
+}
+"""What stands for a layer of the target, in words."""
 
 
 def claim(subject: AnySubject, proved: Claim) -> dict[str, Any]:
@@ -82,6 +90,7 @@ def ticket(subject: AnySubject) -> dict[str, Any]:
         base = subject.base
         return {
             "seed": base.seed,
+            "construction": CONSTRUCTIONS[base.construction],
             "blocks": subject.blocks,
             "widths": list(base.widths),
             "precisions": [precision.kept for precision in base.precisions],

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from certify.errors import printable
+from certify.report.claims import CONSTRUCTIONS
 from certify.report.result import Result
 
 _WIDTH = 13
@@ -159,7 +160,13 @@ def box(claim: Mapping[str, Any]) -> str:
 def _ticket(ticket: Mapping[str, Any]) -> str:
     widths = ", ".join(map(str, ticket["widths"]))
     blocks = _BLOCKS.get(ticket["blocks"]) or f"blocks of {ticket['blocks']} units"
-    return f"seed {ticket['seed']!r}, hidden widths {widths} ({blocks})"
+    return f"seed {ticket['seed']!r}, {made_of(ticket)} {widths} ({blocks})"
+
+
+def made_of(ticket: Mapping[str, Any]) -> str:
+    """Return what a ticket's widths are of: hidden units, and where it is not pairs the construction before it."""
+    construction = ticket["construction"]
+    return "hidden widths" if construction == CONSTRUCTIONS["theorem-1"] else f"{construction}, widths"
 
 
 def _size(ticket: Mapping[str, Any], what: str) -> str:

@@ -6,7 +6,8 @@ both are exact rationals, so they bracket the probability of success of one targ
 Lemma 4 says P ≥ 1 - O(n^{-1/7}) for κ < 1 and t = O(M). Its constant is not named, and with 2 for it the error passes
 1 at every size at which anybody computes: `lemma_4_error` is for drawing it beside what is measured, no promise.
 
-Theorem 3 counts: p parameters have at most 2^p prunings. Corollary 1 puts that as a width.
+Theorem 3 counts (`certify.certificate.sizes`, whence certificates have it). Corollary 1 puts it as a width.
+Both are of every target of a shape: a particular one may have a ticket in a smaller network.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from certify.certificate.sizes import parameters_needed
 from certify.theory.law import Law
 from certify.theory.moments import expected_subset_pairs, expected_subsets
 
@@ -43,15 +45,6 @@ def lemma_4_error(items: int, constant: float = 2.0) -> float:
     return float(constant * items ** (-1 / 7))
 
 
-def parameters_needed(outputs: int, inputs: int, precision_bits: int) -> int:
-    """Return Theorem 3's bound: no network of fewer parameters has a ticket for every matrix of this shape.
-
-    It is d_out·d_in·log2(2^{k+1} + 1), rounded up. A particular matrix may have one in a smaller network.
-    """
-    matrices: int = (2 ** (precision_bits + 1) + 1) ** (outputs * inputs)
-    return matrices.bit_length()
-
-
 def width_needed(outputs: int, inputs: int, precision_bits: int) -> int:
     """Return Corollary 1's bound for two layers: their hidden width is at least Theorem 3's over d_in + d_out."""
-    return -(-parameters_needed(outputs, inputs, precision_bits) // (outputs + inputs))
+    return -(-parameters_needed([(precision_bits, outputs * inputs)]) // (outputs + inputs))

@@ -23,6 +23,7 @@ from conformance import (
     equivalence_cases,
     mask_cases,
     proof_cases,
+    second_cases,
     statement_cases,
     trust_cases,
 )
@@ -34,6 +35,7 @@ TOPICS = (
     encoding_cases,
     mask_cases,
     statement_cases,
+    second_cases,
     proof_cases,
     equivalence_cases,
     ed25519_cases,

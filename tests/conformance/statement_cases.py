@@ -20,7 +20,7 @@ def cases() -> list[Case]:
 def _kinds() -> list[Case]:
     place = "payload.predicateType"
     types = {
-        "v2": ("urn:certify:exact-ticket:v2", "a version that is not known may mean anything"),
+        "v3": ("urn:certify:exact-ticket:v3", "a version that is not known may mean anything"),
         "v0": ("urn:certify:exact-ticket:v0", "there never was such a version"),
         "without_version": ("urn:certify:exact-ticket", "a type has a version"),
         "in_capitals": ("URN:CERTIFY:EXACT-TICKET:V1", "types are compared byte by byte"),
@@ -204,7 +204,7 @@ def _bases() -> list[Case]:
                     "construction_wrong",
                     "the construction is not known",
                     ["construction"],
-                    "theorem-2",
+                    "theorem-3",
                     ".construction",
                 ),
                 (

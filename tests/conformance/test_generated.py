@@ -42,7 +42,7 @@ def test_another_byte_is_named(tmp_path, monkeypatch):
 
 
 def test_size():
-    assert sum(len(data) for case in cases().values() for data in case.files().values()) < 2_000_000
+    assert sum(len(data) for case in cases().values() for data in case.files().values()) < 2_100_000
 
 
 def test_curve():

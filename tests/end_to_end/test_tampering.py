@@ -179,9 +179,9 @@ LIES = {
         "expected https://in-toto",
     ),
     "predicate-version": (
-        lie("predicateType", to="urn:certify:exact-ticket:v2"),
+        lie("predicateType", to="urn:certify:exact-ticket:v3"),
         "payload.predicateType",
-        "expected urn:certify:exact-ticket:v1 or urn:certify:equivalence:v1, found 'urn:certify:exact-ticket:v2'",
+        "or urn:certify:exact-ticket:v2 or urn:certify:equivalence:v1, found 'urn:certify:exact-ticket:v3'",
     ),
     "predicate-of-others": (
         lie("predicateType", to="https://slsa.dev/provenance/v1"),

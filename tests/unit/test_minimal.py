@@ -11,6 +11,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import by_hand
 import conformance.case
 import equivalences
 import naive
@@ -28,6 +29,7 @@ from strategies import documents, steps
 from certify import minimal
 from certify.certificate.signatures import sign
 from certify.issue import Options
+from certify.issue import decide as decide_all
 
 ALICE, BOB = signing_key(1), signing_key(2)
 FILE = Path(minimal.__file__)
@@ -535,6 +537,21 @@ def test_weights_are_the_generators(operator, drawn, kept):
         assert found == list(zip(columns, expected, strict=True))
 
 
+def test_signs_are_the_generators():
+    columns = [0, 1, 2, 3, 4, 7, 9, 30, 1000]
+    key = naive_base.key_of_seed("seed")
+    expected = [naive_base.sign_of_word(naive_base.word_at(key, 3, 5, at, 0)) for at in columns]
+    found = minimal.draw(key, 3, 5, columns, {"drawn": 0, "kept": 0}, "floor", signs=True)
+    assert found == list(zip(columns, expected, strict=True))
+
+
+def test_binary_is_covered_and_copies_are_not(program):
+    code, out, _ = program(sign(decide_all(by_hand.binary()).payload, ALICE))
+    assert (code, "proved: equal by its identities" in out) == (0, True)
+    code, _, err = program(sign(decide_all(by_hand.copied()).payload, ALICE))
+    assert (code, "not covered: copies (Theorem 2)" in err) == (3, True)
+
+
 def mask(data, rows, columns):
     return minimal.read_mask({"data": b64(data), "sha256": sha256(data)}, rows, columns, "mask")
 
@@ -644,6 +661,7 @@ def test_how_much_finer_a_ticket_may_be():
     for count in (34, 35):
         base = {"seed": "", "widths": [1] * count, "precisions": [{"drawn": 30, "kept": 30}] * count}
         said = {"base": base | {"quantization": "floor", "blocks": "shared"}, "masks": [empty] * (2 * count)}
+        said["base"]["construction"] = "theorem-1"
         target = minimal.Network([1], [0], [1], 0, 0, [layer] * count)
         if count == 34:
             assert minimal.derive(target, said, "")[0][-1].finer == 34 * 60

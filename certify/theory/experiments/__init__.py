@@ -29,6 +29,7 @@ EXPERIMENTS: dict[str, str] = {
     "kept": "certify.theory.experiments.kept",
     "delta": "certify.theory.experiments.delta",
     "noise": "certify.theory.experiments.noise",
+    "constructions": "certify.theory.experiments.constructions",
 }
 """The module of every experiment, in the order in which `all` runs them."""
 

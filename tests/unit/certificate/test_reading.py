@@ -24,6 +24,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from program import TINY, certificate, issued, signing_key, statement, trust_line
 
+from certify.base import copies, layout
+from certify.base.law import BaseNetwork, Precision
 from certify.base.mask import from_positions
 from certify.certificate import (
     canonical,
@@ -130,6 +132,28 @@ def many(count, *, steps=1):
     return network(layers=[layer] * count)
 
 
+def chain(count):
+    """The first layers of TINY."""
+    return reader.read_network(json.dumps(TINY | {"layers": TINY["layers"][:count]}).encode())
+
+
+def kept(*bits):
+    return tuple(Precision(each, each) for each in bits)
+
+
+def of_copies(*widths):
+    return BaseNetwork("0", widths, kept(*[2] * len(widths)), construction="theorem-2")
+
+
+CONVOLUTION = reader.read_network(
+    json.dumps(
+        TINY
+        | {
+            "input": TINY["input"] | {"shape": [1, 1, 1]},
+            "layers": [{"op": "conv2d", "kernel": [1, 1], "precision_bits": 0, "weights": [[1]]}],
+        }
+    ).encode()
+)
 LONG_NAME = "a" * 255
 SHA = "0" * 64
 BYTES, DEPTH, VALUES = limits.MAX_BYTES, json_limits.MAX_DEPTH, json_limits.MAX_VALUES
@@ -314,11 +338,15 @@ RULES: dict[str, Rule] = {
     # The statement.
     "predicate type": Rule(
         statements.check_predicate_type,
-        {"of a ticket": (written(statement()),), "of a pair": (written(equivalences.statement("equal")),)},
+        {
+            "of a ticket": (written(statement()),),
+            "of one of other constructions": (written(statement() | {"predicateType": forms.EXACT_TICKET_2}),),
+            "of a pair": (written(equivalences.statement("equal")),),
+        },
         {
             "another version": (
-                (written(statement() | {"predicateType": "urn:certify:exact-ticket:v2"}),),
-                "found 'urn:certify:exact-ticket:v2'",
+                (written(statement() | {"predicateType": "urn:certify:exact-ticket:v3"}),),
+                "found 'urn:certify:exact-ticket:v3'",
             ),
             "none": ((b"{}",), "found 'None'"),
             "no text": ((b'{"predicateType":1}',), "found '1'"),
@@ -371,6 +399,22 @@ RULES: dict[str, Rule] = {
                 form("predicate", "base", "generator", to="mine/1"),
                 "expected certify/base-network/1",
             ),
+        },
+    ),
+    "one type for each construction": Rule(
+        exact_ticket.check_construction,
+        {
+            "pairs in v1": ("theorem-1", forms.EXACT_TICKET, "c"),
+            "copies in v2": ("theorem-2", forms.EXACT_TICKET_2, "c"),
+            "binary in v2": ("binary", forms.EXACT_TICKET_2, "c"),
+        },
+        {
+            "pairs in v2": (
+                ("theorem-1", forms.EXACT_TICKET_2, "c"),
+                "expected theorem-2 or binary, found 'theorem-1'",
+            ),
+            "copies in v1": (("theorem-2", forms.EXACT_TICKET, "c"), "expected theorem-1, found 'theorem-2'"),
+            "binary in v1": (("binary", forms.EXACT_TICKET, "c"), "expected theorem-1, found 'binary'"),
         },
     ),
     "integers in their one form": Rule(
@@ -427,6 +471,15 @@ RULES: dict[str, Rule] = {
             )
         },
     ),
+    "a target that the construction has a network for": Rule(
+        layout.check_target,
+        {
+            "copies of a chain": (chain(2), "theorem-2"),
+            "copies of one layer": (chain(1), "theorem-2"),
+            "signs of a convolution": (CONVOLUTION, "binary"),
+        },
+        {"copies of a convolution": ((CONVOLUTION, "theorem-2"), "copies (Theorem 2) stand for no others")},
+    ),
     "one width and precision for each layer": Rule(
         exact_ticket.check_one_for_each,
         {"as many": (2, 2, "w")},
@@ -436,6 +489,34 @@ RULES: dict[str, Rule] = {
         exact_ticket.check_kept,
         {"as fine": (3, 3, "p")},
         {"finer": ((3, 4, "p"), "expected kept ≤ drawn")},
+    ),
+    "δ fine enough": Rule(
+        layout.check_precisions,
+        {
+            "pairs at the limit": (chain(2), kept(1, 1)),
+            "copies at the limit": (chain(2), kept(1, 2), "theorem-2"),
+            "copies of finer weights": (chain(2), kept(2, 3), "theorem-2"),
+            "signs": (chain(2), kept(0, 0), "binary"),
+        },
+        {
+            "pairs too coarse": ((chain(2), kept(1, 0)), "at least 1 bits, found 0: δ_t ≥ δ² fails"),
+            "copies whose pair is too coarse": ((chain(2), kept(0, 2), "theorem-2"), "δ_t ≥ δ² fails"),
+            "copies too coarse": ((chain(2), kept(1, 1), "theorem-2"), "at least 2 bits, found 1: δ_t ≥ δ fails"),
+            "signs of some bits": ((chain(2), kept(0, 1), "binary"), "expected a base precision of 0 bits"),
+        },
+    ),
+    "copies of a whole layer": Rule(
+        copies.of_layers,
+        {"one": (chain(2), of_copies(9, 2)), "three": (chain(2), of_copies(9, 6)), "none": (chain(1), of_copies(9))},
+        {
+            "a copy short of a neuron": ((chain(2), of_copies(9, 5)), "expected a multiple of 2, the neurons"),
+            "no whole copy": ((chain(2), of_copies(9, 1)), "widths[1]: expected a multiple of 2"),
+        },
+    ),
+    "copies and their lines": Rule(
+        exact_ticket.check_columns,
+        {"at the limit": (2**24, "w")},
+        {"one beyond": ((2**24 + 1, "w"), "at most 16777216 copies and their constant lines, found 16777217")},
     ),
     "grown blocks in order": Rule(
         exact_ticket.check_order,

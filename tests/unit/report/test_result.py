@@ -203,6 +203,7 @@ def test_what_a_proof_leaves():
     }
     assert set(result.ticket) == {
         "seed",
+        "construction",
         "blocks",
         "widths",
         "precisions",

@@ -9,8 +9,9 @@ from fractions import Fraction
 
 import pytest
 
+from certify.certificate.sizes import parameters_needed
 from certify.theory import asymptotics
-from certify.theory.bounds import lemma_4_error, parameters_needed, success, width_needed
+from certify.theory.bounds import lemma_4_error, success, width_needed
 from certify.theory.law import Law, positive, products, uniform
 from certify.theory.moments import (
     expected_partition_pairs,
@@ -120,7 +121,7 @@ def test_lemma_4_is_vacuous_where_anybody_computes():
 def test_counting():
     """2^p prunings are no fewer than matrices, and one parameter less has fewer."""
     for outputs, inputs, bits in [(1, 1, 0), (2, 3, 1), (4, 2, 7)]:
-        needed = parameters_needed(outputs, inputs, bits)
+        needed = parameters_needed([(bits, outputs * inputs)])
         matrices = (2 ** (bits + 1) + 1) ** (outputs * inputs)
         assert 2**needed >= matrices > 2 ** (needed - 1)
         width = width_needed(outputs, inputs, bits)
