@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 
+from certify.base.activation import RELU, Activation
 from certify.base.claimed import Base, BaseFiles
 from certify.base.law import Construction, Precision
 from certify.certificate import parts
@@ -43,6 +44,7 @@ class Options:
         precision_bits: bits of δ for all layers with weights, or for each; None takes the coarsest that is allowed.
         goal: what there should be little of.
         construction: what stands for a layer.
+        activation: of the base network's hidden units.
     """
 
     seed: str = "0"
@@ -50,6 +52,7 @@ class Options:
     precision_bits: int | tuple[int, ...] | None = None
     goal: Goal = SPARSEST
     construction: Construction = "theorem-1"
+    activation: Activation = RELU
 
     def precisions(self, target: Network) -> Sequence[Precision] | None:
         """Return the precision of every pair, or None for the default.
@@ -129,6 +132,7 @@ def find(target: Network, options: Options, *, crew: Crew = ALONE, monitor: Moni
         precisions=options.precisions(target),
         goal=options.goal,
         construction=options.construction,
+        activation=options.activation,
         crew=crew,
         monitor=monitor,
     )

@@ -7,16 +7,18 @@ recomputed: the target's bytes, the name of the base network, the masks.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
+from certify.base.activation import RELU, Activation, activation_name, read_activation
 from certify.base.law import GENERATOR, BaseNetwork, Blocks, Construction, Precision
 from certify.base.layout import check_precisions, check_target, is_single, matrix_shapes
 from certify.base.mask import Mask
 from certify.certificate import parts
-from certify.certificate.form import TICKET_TYPES, BaseForm, TicketStatementForm
+from certify.certificate.form import EXACT_TICKET_2, TICKET_TYPES, BaseForm, TicketStatementForm
 from certify.certificate.limits import MAX_COPIES, MAX_SEED, MAX_UNITS
 from certify.certificate.sizes import sizes
 from certify.errors import InputError
@@ -76,7 +78,7 @@ def build(subject: Subject, kept_sha256: str, proof: Proof, versions: Mapping[st
         "sizes": asdict(sizes(subject.target, subject.masks)),
         "versions": dict(versions),
     }
-    return parts.write_statement(subject.name, subject.sha256, TICKET_TYPES[subject.base.construction], predicate)
+    return parts.write_statement(subject.name, subject.sha256, predicate_type(subject.base), predicate)
 
 
 def check_limits(subject: Subject) -> None:
@@ -103,7 +105,13 @@ def _base(subject: Subject, kept_sha256: str) -> dict[str, Any]:
         "precisions": [asdict(precision) for precision in base.precisions],
         "quantization": base.quantization,
         "kept_sha256": kept_sha256,
+        **({} if base.activation == RELU else {"activation": activation_name(base.activation)}),
     }
+
+
+def predicate_type(base: BaseNetwork) -> str:
+    """Return the type of a statement about a base network: the first version has ReLUs and pairs alone."""
+    return TICKET_TYPES[base.construction] if base.activation == RELU else EXACT_TICKET_2
 
 
 def read_subject(raw: TicketStatementForm) -> Subject:
@@ -114,17 +122,34 @@ def read_subject(raw: TicketStatementForm) -> Subject:
     """
     predicate, name = raw.predicate, raw.subject[0].name
     construction = predicate.base.construction
-    check_construction(construction, raw.predicate_type, "predicate.base.construction")
+    activation = _read_activation(predicate.base.activation, raw.predicate_type, "predicate.base.activation")
+    if activation == RELU:
+        check_construction(construction, raw.predicate_type, "predicate.base.construction")
     parts.check_box_integers(predicate.claim)
     parts.check_proof_integers(predicate.proof)
     parts.check_name(name, "subject[0].name")
     sha256 = raw.subject[0].digest.sha256
     file = parts.read_target_form(predicate.target, "predicate.target", sha256, "subject[0].digest.sha256")
     _check_target(file.network, construction)
-    base = _read_base(predicate.base, file.network)
+    base = replace(_read_base(predicate.base, file.network), activation=activation)
     masks = parts.read_masks(predicate.masks, _read_shapes(file.network, base), "predicate.masks")
     _check_blocks(masks, base, predicate.base.blocks)
     return Subject(name, file, base, predicate.base.blocks, masks)
+
+
+def _read_activation(raw: str | msgspec.UnsetType, predicate_type: str, place: str) -> Activation:
+    """Return the activation of hidden units: ReLU where none is named, any other in the second version only."""
+    if isinstance(raw, msgspec.UnsetType):
+        return RELU
+    if predicate_type != EXACT_TICKET_2:
+        raise InputError(f"expected no activation but in {EXACT_TICKET_2}, found {raw!r}", place)
+    try:
+        activation = read_activation(raw)
+    except InputError as error:
+        raise InputError(error.problem, place) from None
+    if activation == RELU:
+        raise InputError("expected no activation where it is relu", place)
+    return activation
 
 
 def _check_target(target: Network, construction: Construction) -> None:

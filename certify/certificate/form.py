@@ -33,7 +33,8 @@ TICKET_TYPES: dict[Construction, str] = {
     "theorem-2": EXACT_TICKET_2,
     "binary": EXACT_TICKET_2,
 }
-"""The one predicate type of each construction; their statements are the same field by field."""
+"""The one predicate type of each construction; their statements are the same field by field. With another activation
+than ReLU it is the second for all."""
 PRUNED = "pruned-base"
 # What each closed field may hold, for the errors; where the statements differ, EQUIVALENCE_CHOICES has the second's.
 CHOICES = {
@@ -128,6 +129,7 @@ class BaseForm(_Closed, frozen=True):
     precisions: Annotated[list[PrecisionForm], msgspec.Meta(max_length=MAX_LAYERS)]
     quantization: Quantization
     kept_sha256: _Sha256
+    activation: Annotated[str, msgspec.Meta(max_length=len("leaky_relu:31"))] | msgspec.UnsetType = msgspec.UNSET
 
 
 class MaskForm(_Closed, frozen=True):

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 import click
 
+from certify.base.activation import RELU, Activation, read_activation
 from certify.base.law import MAX_PRECISION_BITS, Construction
+from certify.errors import InputError
 
 if TYPE_CHECKING:
     from certify.issue import Options
@@ -36,6 +38,7 @@ class Drawing:
         kept: how many edges a weight keeps; None for any number.
         exactly: so many, and no fewer.
         construction: what stands for a layer, by its name on the command line; None for pairs.
+        activation: of the base network's hidden units; None for ReLU.
     """
 
     seed: str | None = None
@@ -45,6 +48,7 @@ class Drawing:
     kept: int | None = None
     exactly: bool = False
     construction: str | None = None
+    activation: Activation | None = None
 
     def check(self) -> None:
         """Check that what was chosen goes together.
@@ -56,6 +60,10 @@ class Drawing:
             raise click.UsageError("expected --width or --objective width, found both")
         if self.objective == "width" and self.construction == "copies":
             raise click.UsageError("expected another objective with --construction copies, found width")
+        if self.activation is not None and self.construction == "copies":
+            raise click.UsageError(
+                "expected no --activation with --construction copies: its hidden units have a ReLU"
+            )
         if self.construction == "binary" and self.precision is not None:
             raise click.UsageError("expected no --precision with --construction binary: its weights are ±1")
         if self.exactly and self.kept is None:
@@ -72,7 +80,8 @@ class Drawing:
         count = ANY if self.kept is None else Count(self.kept if self.exactly else 0, self.kept)
         goal = Goal(self.objective or "sparsest", count)
         construction = CONSTRUCTIONS[self.construction or "pairs"]
-        return Options("0" if self.seed is None else self.seed, self.width, self.precision, goal, construction)
+        seed, activation = "0" if self.seed is None else self.seed, self.activation or RELU
+        return Options(seed, self.width, self.precision, goal, construction, activation)
 
 
 def _read(context: click.Context, option: click.Parameter, text: str | None) -> PrecisionBits | None:
@@ -82,6 +91,16 @@ def _read(context: click.Context, option: click.Parameter, text: str | None) -> 
     parts: list[Any] = text.split(",")
     bits = tuple(int(_BITS.convert(part, option, context)) for part in parts)
     return bits if len(bits) > 1 else bits[0]
+
+
+def _read_activation(_: click.Context, option: click.Parameter, name: str | None) -> Activation | None:
+    if name is None:
+        return None
+    try:
+        activation = read_activation(name)
+    except InputError as error:
+        raise click.BadParameter(error.problem, param=option) from None
+    return None if activation == RELU else activation
 
 
 def drawing_options(function: _Function) -> _Function:
@@ -95,9 +114,10 @@ def drawing_options(function: _Function) -> _Function:
         kept_per_weight: int | None,
         exactly: bool,
         construction: str | None,
+        activation: Activation | None,
         **arguments: Any,
     ) -> Any:
-        drawing = Drawing(seed, width, precision, objective, kept_per_weight, exactly, construction)
+        drawing = Drawing(seed, width, precision, objective, kept_per_weight, exactly, construction, activation)
         drawing.check()
         return function(drawing=drawing, **arguments)
 
@@ -130,6 +150,12 @@ def drawing_options(function: _Function) -> _Function:
         ),
         click.option("--kept-per-weight", type=click.IntRange(1, _MAX_KEPT), help="At most so many edges a weight."),
         click.option("--exactly", is_flag=True, help="With --kept-per-weight: so many, and no fewer."),
+        click.option(
+            "--activation",
+            callback=_read_activation,
+            metavar="relu|leaky_relu:A",
+            help="Of the base's hidden units; a leaky ReLU has the slope 2^-A below 0.",
+        ),
     ]
     decorated: Any = command
     for option in reversed(options):

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 import click
 
+from certify.base.activation import LEAKY
 from certify.base.law import CONSTRUCTIONS, GENERATOR, MAX_PRECISION_BITS, QUANTIZATIONS
 from certify.certificate.statement import PREDICATE_TYPES
 from certify.cli.drawing import OBJECTIVES
@@ -19,7 +20,7 @@ from certify.network.reader import FORMAT
 from certify.network.rounding import ROUNDINGS, RULES
 from certify.network.step_form import MAX_PRECISION_BITS as MAX_TARGET_BITS
 from certify.network.step_form import STEP_NAMES
-from certify.network.steps import MAX_SHIFT
+from certify.network.steps import MAX_NEGATIVE_SHIFT, MAX_SHIFT
 from certify.network.target import ONNX, TFLITE
 from certify.network.tensors import DTYPES
 from certify.proof.claim import RelationName
@@ -54,6 +55,7 @@ def _supported() -> dict[str, Any]:
         "tensors": ["nested lists", f"base64 of {', '.join(DTYPES)}"],
         "target precision": [f"0 to {MAX_TARGET_BITS} bits"],
         "base network": [GENERATOR, f"0 to {MAX_PRECISION_BITS} bits", f"quantization {', '.join(QUANTIZATIONS)}"],
+        "activations": ["relu", f"{LEAKY}1 to {LEAKY}{MAX_NEGATIVE_SHIFT}", "of hidden units"],
         "constructions": list(CONSTRUCTIONS),
         "objectives": list(OBJECTIVES),
         "relations": list(get_args(RelationName)),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from certify.base.activation import RELU, activation_name
 from certify.certificate.equivalence import Equivalence, NamedFile, PrunedBase, Right
 from certify.certificate.exact_ticket import Subject
 from certify.certificate.parts import digest
@@ -94,6 +95,7 @@ def ticket(subject: AnySubject) -> dict[str, Any]:
             "blocks": subject.blocks,
             "widths": list(base.widths),
             "precisions": [precision.kept for precision in base.precisions],
+            **({} if base.activation == RELU else {"activation": activation_name(base.activation)}),
             **asdict(sizes(subject.target, subject.masks)),
         }
     if isinstance(subject.right, PrunedBase):

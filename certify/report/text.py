@@ -165,8 +165,9 @@ def _ticket(ticket: Mapping[str, Any]) -> str:
 
 def made_of(ticket: Mapping[str, Any]) -> str:
     """Return what a ticket's widths are of: hidden units, and where it is not pairs the construction before it."""
-    construction = ticket["construction"]
-    return "hidden widths" if construction == CONSTRUCTIONS["theorem-1"] else f"{construction}, widths"
+    construction, activation = ticket["construction"], ticket.get("activation")
+    widths = "hidden widths" if construction == CONSTRUCTIONS["theorem-1"] else f"{construction}, widths"
+    return f"{activation}, {widths}" if activation else widths
 
 
 def _size(ticket: Mapping[str, Any], what: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,11 +13,10 @@ from certify.base.law import BaseNetwork, Precision
 from certify.base.mask import from_positions
 from certify.base.prune import prune
 from certify.certificate.canonical import canonical
-from certify.certificate.exact_ticket import _check_blocks, build, check_limits
+from certify.certificate.exact_ticket import _check_blocks, build
 from certify.certificate.mask_codec import encode
 from certify.certificate.statement import read
 from certify.errors import InputError, InvalidCertificateError
-from certify.network.steps import LeakyRelu
 
 DEPTHWISE = {
     "format": "certify.network/1",
@@ -171,11 +169,3 @@ def test_a_unit_of_another_fixed_block(name):
 def test_fixed_blocks_of_another_width():
     with pytest.raises(InputError, match=r"widths\[0\]: expected 2 blocks of 3 units, found 4 units"):
         check(first_mask(4, 2, 2), 4, 3)
-
-
-def test_another_activation_has_no_place_in_it():
-    """Without a field for it the certificate would be about another ticket."""
-    subject = issued().subject
-    leaky = replace(subject, base=replace(subject.base, activation=LeakyRelu(2)))
-    with pytest.raises(InputError, match=r"expected hidden units with relu, .*, found leaky_relu:2"):
-        check_limits(leaky)
