@@ -61,7 +61,7 @@ class Ticket:
 
     Attributes:
         base: the base network.
-        masks: two for each layer of the target that has weights.
+        masks: of every matrix: two for each layer of the target that has weights, or one (`certify.base.layout`).
         blocks: how its hidden units were shared out among inputs.
     """
 

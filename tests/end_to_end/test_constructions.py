@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from program import TINY, target_bytes
+from program import TINY, payload_of, target_bytes
 
 from certify.base.law import CONSTRUCTIONS
 from certify.base.mask import Mask, from_bits
@@ -41,6 +41,33 @@ def test_found_and_proved(construction):
     proof = prove(TARGET, prune(TARGET, ticket.base, ticket.masks))
     assert proof.verdict is Verdict.PROVED
     assert len(ticket.masks) == (3 if construction == "theorem-2" else 4)
+
+
+@pytest.mark.parametrize(("name", "construction", "matrices"), [("copies", "theorem-2", 3), ("binary", "binary", 4)])
+def test_a_certificate_from_a_target(certify, name, construction, matrices):
+    certify.write("t.json", TINY)
+    made = certify("t.json", "--construction", name, "-o", "c.json", "--format", "json")
+    assert (made.code, made.result["verdict"]) == (0, "proved")
+    assert certify("audit", "c.json", "--any-signer").code == 0
+    predicate = payload_of((certify.folder / "c.json").read_bytes())["predicate"]
+    assert predicate["base"]["construction"] == construction
+    assert len(predicate["masks"]) == matrices
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--construction", "copies", "--width", "1"], "of the 1 copies of a neuron gives layers[1]"),
+        (["--construction", "copies", "--precision", "1,1"], "layers[1].precision_bits"),
+        (["--construction", "binary", "--width", "2"], "a weight w takes |w| units"),
+    ],
+)
+def test_refused(certify, options, problem):
+    certify.write("t.json", TINY)
+    ran = certify("t.json", *options)
+    assert ran.code in {2, 3}
+    assert problem in ran.err
+    assert not (certify.folder / "t.certificate.json").exists()
 
 
 def moved(chance, bits):
