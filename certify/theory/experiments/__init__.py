@@ -22,7 +22,9 @@ __all__ = ["EXPERIMENTS", "SIZES", "Experiment", "Point", "Row", "Size", "Value"
 Size = Literal["small", "published"]
 SIZES: tuple[Size, ...] = ("small", "published")
 
-EXPERIMENTS: dict[str, str] = {}
+EXPERIMENTS: dict[str, str] = {
+    "baselines": "certify.theory.experiments.baselines",
+}
 """The module of every experiment, in the order in which `all` runs them."""
 
 
