@@ -212,7 +212,7 @@ def with_noise(target: Network, base: BaseNetwork, masks: Sequence[Mask], noise:
             construction than Theorem 1's, or weights would be finer than 2^-30.
     """
     require_chain(target)
-    construction = getattr(base, "construction", "theorem-1")
+    construction = base.construction
     if construction != "theorem-1":
         raise InputError(f"expected the construction theorem-1, found {construction}", "base.construction")
     finer = [precision.kept + noise.finer_bits for precision in base.precisions]

@@ -1,7 +1,8 @@
-"""Exact subset sums of integers: any subset, the fewest items, or a given number of them."""
+"""Subset sums of integers: any subset, the fewest items, or a given number of them; or the nearest sum."""
 
 from solvers.subset_sum.choose import choose
 from solvers.subset_sum.halves import NONE, UNDECIDED
+from solvers.subset_sum.nearest import nearest
 from solvers.subset_sum.portfolio import ANY, Count, Limits, Objective, Solutions, solve
 from solvers.subset_sum.shared import Served, Shared, serve
 
@@ -16,6 +17,7 @@ __all__ = [
     "Shared",
     "Solutions",
     "choose",
+    "nearest",
     "serve",
     "solve",
 ]

@@ -30,6 +30,7 @@ EXPERIMENTS: dict[str, str] = {
     "delta": "certify.theory.experiments.delta",
     "noise": "certify.theory.experiments.noise",
     "constructions": "certify.theory.experiments.constructions",
+    "baselines": "certify.theory.experiments.baselines",
 }
 """The module of every experiment, in the order in which `all` runs them."""
 
