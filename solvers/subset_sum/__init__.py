@@ -2,7 +2,7 @@
 
 from solvers.subset_sum.choose import choose
 from solvers.subset_sum.halves import NONE, UNDECIDED
-from solvers.subset_sum.portfolio import ANY, Count, Limits, Objective, Solutions, solve
+from solvers.subset_sum.portfolio import ANY, Count, Limits, Objective, Solutions, arrivals, solve
 from solvers.subset_sum.shared import Served, Shared, serve
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Served",
     "Shared",
     "Solutions",
+    "arrivals",
     "choose",
     "serve",
     "solve",
