@@ -31,7 +31,6 @@ def random_network(widths, bits, seed):
     return read_target(json.dumps(document).encode()).network
 
 
-@pytest.mark.compiled
 def test_arrivals_are_those_of_all_subsets():
     rng = np.random.default_rng(3)
     items, targets = rng.integers(-9, 10, (40, 6)), np.array([1, -4, 7, 30])
