@@ -29,6 +29,7 @@ _COMMANDS = {
     "audit": "check certificates: signature, base network from its seed, the whole proof again; or a claimed ticket",
     "sign": "audit certificates, and add a signature to those that are proved",
     "equal": "prove two networks equal on their common grid, or find where they differ",
+    "plan": "how wide a base network has to be for a wanted probability of success, by construction and precision",
     "convert": "a TFLite or ONNX model as a network in certify.network/1",
     "export": "a network, a ticket or a proof in a form that other programs read",
     "show": "what a certificate says, unchecked",

@@ -267,3 +267,14 @@ def _products(
     u = layer.drawn.first(column, units, np.repeat(groups, count))
     u = np.where(u > 0 if half == "+" else u < 0, u, 0).reshape(len(groups), count)
     return strip.at(rows, starts, count) * (u if len(u) == 1 else u[layer.wanted.group_of(rows)])
+
+
+def demands(target: Network) -> tuple[Wanted, ...]:
+    """Return what the blocks of every layer have to give, on the target's own scale; biases are split into digits."""
+    outputs = {INPUT: box_interval(target.input)}
+    outputs |= {index: reach.output for index, reach in enumerate(graph_reach(target))}
+    found: list[Wanted] = []
+    for (index, layer), pair in zip(linear_layers(target), pairs(target, default_precisions(target)), strict=True):
+        wanted = wanted_of_pair(index, layer, pair, outputs[target.sources(index)[0]])
+        found.append(replace(wanted, targets=wanted.targets >> pair.weight_bits))
+    return tuple(found)

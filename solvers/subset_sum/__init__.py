@@ -3,7 +3,7 @@
 from solvers.subset_sum.choose import choose
 from solvers.subset_sum.halves import NONE, UNDECIDED
 from solvers.subset_sum.nearest import nearest
-from solvers.subset_sum.portfolio import ANY, Count, Limits, Objective, Solutions, solve
+from solvers.subset_sum.portfolio import ANY, Count, Limits, Objective, Solutions, arrivals, solve
 from solvers.subset_sum.shared import Served, Shared, serve
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Served",
     "Shared",
     "Solutions",
+    "arrivals",
     "choose",
     "nearest",
     "serve",

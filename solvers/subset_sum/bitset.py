@@ -94,3 +94,53 @@ def solve_all(items: Any, targets: Any, words: int, prefix: Any, chosen: Any) ->
     history = np.empty((items.shape[1] + 1, words), dtype=np.uint64)
     for instance in range(len(targets)):
         prefix[instance] = _solve_one(items[instance], targets[instance], history, chosen[instance])
+
+
+@kernel
+def _arrive(items: Any, targets: Any, rows: Any, waiting: Any, counts: Any) -> None:
+    """Count for one instance after how many items each target is reached; `rows` is room for two bitsets."""
+    negative, positive = np.int64(0), np.int64(0)
+    for item in items:
+        negative += min(item, 0)
+        positive += max(item, 0)
+    words = ((positive - negative) >> 6) + 1
+    zero = low = high = -negative
+    rows[0, :words] = 0
+    rows[0, zero >> 6] = _1 << np.uint64(zero & 63)
+    waiting[:] = True
+    left, now = len(targets), 0
+    for index in range(len(items)):
+        if items[index] == 0:
+            continue
+        rows[1 - now, :words] = 0
+        _shift_or(rows[now], rows[1 - now], items[index], low, high)
+        now = 1 - now
+        low += min(items[index], 0)
+        high += max(items[index], 0)
+        for which in range(len(targets)):
+            place = targets[which] + zero
+            if waiting[which] and low <= place <= high and _reaches(rows[now], place):
+                waiting[which] = False
+                counts[which, index + 1] += 1
+                left -= 1
+        if left == 0:
+            return
+    for which in range(len(targets)):
+        counts[which, 0] += waiting[which]
+
+
+@kernel
+def arrive_all(items: Any, targets: Any, words: int, counts: Any) -> None:
+    """Count after how many leading items subsets reach each of several targets.
+
+    Args:
+        items: int64[instances, n].
+        targets: int64[targets], none of them 0.
+        words: as for `solve_all`.
+        counts: int64[targets, n + 1], added to: in how many instances so many items are the fewest, from the front,
+            and at 0, in how many not even all of them reach the target.
+    """
+    rows = np.zeros((2, words), dtype=np.uint64)
+    waiting = np.zeros(len(targets), dtype=np.bool_)
+    for instance in range(len(items)):
+        _arrive(items[instance], targets, rows, waiting, counts)

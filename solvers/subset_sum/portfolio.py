@@ -268,3 +268,15 @@ def _useful_first(items: Int64Array, targets: Int64Array) -> Int64Array:
 def _words(items: Int64Array) -> int:
     """Return how many 64-bit words hold the range of sums of the widest instance."""
     return int(np.abs(items).sum(axis=1).max(initial=0)) // 64 + 2
+
+
+def arrivals(items: Int64Array, targets: Int64Array) -> Int64Array:
+    """Return int64[targets, n + 1]: in how many instances a target needs so many leading items; at 0, more than all.
+
+    Args:
+        items: int64[instances, n], small integers: bitsets hold all their sums.
+        targets: int64[targets], none of them 0.
+    """
+    counts = np.zeros((len(targets), items.shape[1] + 1), dtype=np.int64)
+    bitset.arrive_all(np.ascontiguousarray(items), targets, _words(items), counts)
+    return counts

@@ -112,7 +112,7 @@ def test_whether_json_was_asked_for(arguments, asked):
 def test_every_command_is_a_module_of_its_name():
     for name in module._COMMANDS:
         assert module.commands.get_command(None, name).name == name
-    assert module.commands.get_command(None, "plan") is None
+    assert module.commands.get_command(None, "planning") is None
 
 
 @pytest.mark.parametrize("name", ["audit", "show"])

@@ -89,7 +89,7 @@ def test_of_a_target_out_of_reach():
     assert success(uniform(2, zero=False), 3, 7).high == 0
 
 
-@pytest.mark.parametrize(("items", "largest"), [(10, 16), (16, 64), (24, 256), (40, 128)])
+@pytest.mark.parametrize(("items", "largest"), [(10, 16), (16, 64), (24, 32)])
 def test_asymptotics_are_within_four_percent(items, largest):
     for z in (0, 1, largest):
         exact = float(expected_partitions(largest, items, z))
@@ -101,8 +101,8 @@ def test_asymptotics_are_within_four_percent(items, largest):
 def test_pairs_of_one_parity_alone():
     """|σ·X| and |σ'·X| have the parity of ΣX; so a mixed second moment is 0 (Theorem 4)."""
     assert expected_partition_pairs(4, 5, 2, 3) == 0
-    both = float(expected_partition_pairs(16, 12, 0, 2))
-    one = float(expected_partitions(16, 12, 0)) * float(expected_partitions(16, 12, 2))
+    both = float(expected_partition_pairs(8, 10, 0, 2))
+    one = float(expected_partitions(8, 10, 0)) * float(expected_partitions(8, 10, 2))
     assert both == pytest.approx(2 * one, rel=0.2)
 
 
