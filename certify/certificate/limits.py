@@ -22,8 +22,9 @@ MAX_FILES = 2**12
 """Of a base network that somebody has."""
 MAX_UNITS = 2**24
 """Hidden units of one pair of matrices, in each group."""
-MAX_COPIES = 2**24
-"""Copies, and constant lines beside them, that the layers of Theorem 2's network read, all together."""
+MAX_COPIES = 2**22
+"""Copies, and constant lines beside them, that the layers of Theorem 2's network read, all together: there is a
+number for each, however few bytes its mask has."""
 MAX_MASK_NUMBERS = 2**24
 """Of all masks together: one for every row, and one for every kept weight."""
 MAX_ENTRIES = 64

@@ -515,8 +515,8 @@ RULES: dict[str, Rule] = {
     ),
     "copies and their lines": Rule(
         exact_ticket.check_columns,
-        {"at the limit": (2**24, "w")},
-        {"one beyond": ((2**24 + 1, "w"), "at most 16777216 copies and their constant lines, found 16777217")},
+        {"at the limit": (2**22, "w")},
+        {"one beyond": ((2**22 + 1, "w"), "at most 4194304 copies and their constant lines, found 4194305")},
     ),
     "grown blocks in order": Rule(
         exact_ticket.check_order,
