@@ -122,8 +122,11 @@ def read_subject(raw: TicketStatementForm) -> Subject:
     """
     predicate, name = raw.predicate, raw.subject[0].name
     construction = predicate.base.construction
-    activation = _read_activation(predicate.base.activation, raw.predicate_type, "predicate.base.activation")
-    if activation == RELU:
+    named = predicate.base.activation
+    activation: Activation = RELU
+    if not isinstance(named, msgspec.UnsetType):
+        activation = check_activation(named, raw.predicate_type, "predicate.base.activation")
+    else:
         check_construction(construction, raw.predicate_type, "predicate.base.construction")
     parts.check_box_integers(predicate.claim)
     parts.check_proof_integers(predicate.proof)
@@ -135,21 +138,6 @@ def read_subject(raw: TicketStatementForm) -> Subject:
     masks = parts.read_masks(predicate.masks, _read_shapes(file.network, base), "predicate.masks")
     _check_blocks(masks, base, predicate.base.blocks)
     return Subject(name, file, base, predicate.base.blocks, masks)
-
-
-def _read_activation(raw: str | msgspec.UnsetType, predicate_type: str, place: str) -> Activation:
-    """Return the activation of hidden units: ReLU where none is named, any other in the second version only."""
-    if isinstance(raw, msgspec.UnsetType):
-        return RELU
-    if predicate_type != EXACT_TICKET_2:
-        raise InputError(f"expected no activation but in {EXACT_TICKET_2}, found {raw!r}", place)
-    try:
-        activation = read_activation(raw)
-    except InputError as error:
-        raise InputError(error.problem, place) from None
-    if activation == RELU:
-        raise InputError("expected no activation where it is relu", place)
-    return activation
 
 
 def _check_target(target: Network, construction: Construction) -> None:
@@ -169,6 +157,23 @@ def check_construction(construction: Construction, predicate_type: str, place: s
     if TICKET_TYPES[construction] != predicate_type:
         expected = " or ".join(name for name, kind in TICKET_TYPES.items() if kind == predicate_type)
         raise InputError(f"expected {expected}, found {construction!r}", place)
+
+
+def check_activation(name: str, predicate_type: str, place: str) -> Activation:
+    """Rule: an activation is named where hidden units have another than ReLU, in the second version; return it.
+
+    Raises:
+        InputError: there is none of that name, it is ReLU, or the version has none.
+    """
+    if predicate_type != EXACT_TICKET_2:
+        raise InputError(f"expected no activation but in {EXACT_TICKET_2}, found {name!r}", place)
+    try:
+        activation = read_activation(name)
+    except InputError as error:
+        raise InputError(error.problem, place) from None
+    if activation == RELU:
+        raise InputError("expected no activation where it is relu, found 'relu'", place)
+    return activation
 
 
 def _read_base(raw: BaseForm, target: Network) -> BaseNetwork:

@@ -417,6 +417,21 @@ RULES: dict[str, Rule] = {
             "binary in v1": (("binary", forms.EXACT_TICKET, "c"), "expected theorem-1, found 'binary'"),
         },
     ),
+    "an activation that is not ReLU, by its name": Rule(
+        exact_ticket.check_activation,
+        {
+            "the steepest": ("leaky_relu:1", forms.EXACT_TICKET_2, "c"),
+            "the flattest": ("leaky_relu:31", forms.EXACT_TICKET_2, "c"),
+        },
+        {
+            "in v1": (("leaky_relu:1", forms.EXACT_TICKET, "c"), "expected no activation but in"),
+            "relu": (("relu", forms.EXACT_TICKET_2, "c"), "expected no activation where it is relu"),
+            "no slope": (("leaky_relu:0", forms.EXACT_TICKET_2, "c"), "expected relu, or leaky_relu:A with A from 1"),
+            "too flat": (("leaky_relu:32", forms.EXACT_TICKET_2, "c"), "found 'leaky_relu:32'"),
+            "with a zero before": (("leaky_relu:01", forms.EXACT_TICKET_2, "c"), "found 'leaky_relu:01'"),
+            "in capitals": (("Leaky_relu:1", forms.EXACT_TICKET_2, "c"), "found 'Leaky_relu:1'"),
+        },
+    ),
     "integers in their one form": Rule(
         canonical.read_integer,
         {"2^53 - 1": (2**53 - 1, "i"), "2^53": (str(2**53), "i"), "1000 digits": ("9" * 1000, "i")},
