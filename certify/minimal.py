@@ -69,8 +69,9 @@ urn:certify:exact-ticket:v1 target=any base=base masks=mask* claim=any proof=pro
 base generator=certify/base-network/1 seed=text construction=theorem-1 blocks=any widths=1..2147483647* \
   precisions=precision* quantization=floor|toward_zero kept_sha256=sha
 urn:certify:exact-ticket:v2 target=any base=second masks=mask* claim=any proof=proof sizes=any versions=version%
-second generator=certify/base-network/1 seed=text construction=theorem-2|binary blocks=any widths=1..2147483647* \
-  precisions=precision* quantization=floor|toward_zero kept_sha256=sha
+second generator=certify/base-network/1 seed=text construction=theorem-1|theorem-2|binary blocks=any \
+  widths=1..2147483647* precisions=precision* quantization=floor|toward_zero kept_sha256=sha activation?=leaky
+leaky leaky_relu:([1-9]|[12][0-9]|3[01])
 precision drawn=0..30 kept=0..30
 mask data=text sha256=sha
 proof result=proved strategy=strategy obligations=count% sweep=any neurons=0..
@@ -448,7 +449,8 @@ def derive(target: Network, said: Any, place: str) -> tuple[list[Layer], bool, s
     """Return the ticket (condition 0) of what the generator draws and masks keep, whether 1 holds, and a digest."""
     base, ticket, finer, inputs, alone = said["base"], list[Layer](), 0, len(target.low), True
     count, signs = len(target.layers), base["construction"] == "binary"
-    need(signs or base["construction"] == "theorem-1", place, "not covered: copies (Theorem 2)", 3)
+    need(base["construction"] != "theorem-2", place, "not covered: copies (Theorem 2)", 3)
+    need("activation" not in base, place, "not covered: another activation than ReLU", 3)
     need(len(base["widths"]) == len(base["precisions"]) == count, f"{place}.base", f"expected {count} of everything")
     need(len(said["masks"]) == 2 * count, f"{place}.masks", f"expected {2 * count} masks")
     digest = hashlib.sha256()
@@ -679,6 +681,8 @@ def audit(data: bytes, trust: dict[str, Any] | None, at: datetime, most: int) ->
     fit(document, "statement", "payload")
     said, subject = fit(document["predicate"], kind, place), document["subject"]
     need(len(subject) == 1 and subject[0]["name"].isprintable(), "payload.subject", "expected one, of printable name")
+    first = kind.endswith("v2") and said["base"]["construction"] == "theorem-1" and "activation" not in said["base"]
+    need(not first, f"{place}.base.construction", "expected theorem-2 or binary, or an activation")
     side, decide = ("target", exact_ticket) if "target" in said else ("left", equivalence)
     network = read_network(said[side], f"{place}.{side}")
     need("name" not in said[side], f"{place}.{side}", "expected no name")

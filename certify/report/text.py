@@ -178,7 +178,7 @@ def _size(ticket: Mapping[str, Any], what: str) -> str:
 def _obligations(result: Result) -> str:
     if not result.obligations:
         return ""
-    counts = ", ".join(f"{count['count']:,} {kind}" for kind, count in result.obligations.items())
+    counts = ", ".join(f"{count['count']:,} {kind}" for kind, count in result.obligations.items() if count["count"])
     proved = result.checks["strategy"] in {"decomposition", "merging", "congruence"}
     how = "all refuted by z3" if proved else "not all refuted by z3"
     return f"{counts}: {how}"

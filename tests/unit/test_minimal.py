@@ -28,8 +28,10 @@ from strategies import documents, steps
 
 from certify import minimal
 from certify.certificate.signatures import sign
-from certify.issue import Options
+from certify.issue import Options, issue
 from certify.issue import decide as decide_all
+from certify.network.steps import LeakyRelu
+from certify.network.target import read_target
 
 ALICE, BOB = signing_key(1), signing_key(2)
 FILE = Path(minimal.__file__)
@@ -550,6 +552,19 @@ def test_binary_is_covered_and_copies_are_not(program):
     assert (code, "proved: equal by its identities" in out) == (0, True)
     code, _, err = program(sign(decide_all(by_hand.copied()).payload, ALICE))
     assert (code, "not covered: copies (Theorem 2)" in err) == (3, True)
+
+
+def test_another_activation_is_not_covered_and_pairs_without_one_are_of_the_first_version(program):
+    made = issue("t.json", read_target(json.dumps(TINY).encode()), Options(activation=LeakyRelu(2)))
+    code, _, err = program(sign(made.payload, ALICE))
+    assert (code, "not covered: another activation than ReLU" in err) == (3, True)
+    said = json.loads(made.payload)
+    del said["predicate"]["base"]["activation"]
+    code, _, err = program(signed(said, ALICE))
+    assert (code, "predicate.base.construction: expected theorem-2 or binary" in err) == (1, True)
+    said["predicate"]["base"]["activation"] = "leaky_relu:32"
+    code, _, err = program(signed(said, ALICE))
+    assert (code, "activation" in err) == (1, True)
 
 
 def mask(data, rows, columns):
