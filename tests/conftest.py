@@ -1,8 +1,9 @@
 """Hypothesis without deadlines, Ctrl-C as on a terminal, and what is left out where there is no compiled code.
 
-How long one example takes depends on who else uses the machine. A job in the background may have been begun with
-SIGINT ignored, and all its processes with it. With NUMBA_DISABLE_JIT=1 kernels run in the interpreter, some thousand
-times slower: tests marked `compiled` cannot wait for that, and a search that finds nothing ends sooner.
+How long one example takes depends on who else uses the machine. Fifty are tried where a test names no number of its
+own, others in every run. A job in the background may have been begun with SIGINT ignored, and all its processes with
+it. With NUMBA_DISABLE_JIT=1 kernels run in the interpreter, some thousand times slower: tests marked `compiled` cannot
+wait for that, and a search that finds nothing ends sooner.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from hypothesis import settings
 from certify.proof import enumeration
 
 INTERPRETED_POINTS = 600
-settings.register_profile("untimed", deadline=None)
+settings.register_profile("untimed", deadline=None, max_examples=50)
 settings.load_profile("untimed")
 
 

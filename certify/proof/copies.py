@@ -61,6 +61,9 @@ def _check_sizes(target: Network, ticket: Network) -> None:
         if layer.inputs != inputs:
             problem = f"expected {inputs} inputs, found {layer.inputs}"
             raise NotApplicableError(f"condition 0: layer {place} of the ticket: {problem}")
+    if theirs[1].constants:
+        # Its units are told apart by what the hidden layer's carry, before `pair_of` checks the pair.
+        raise NotApplicableError("condition 0: pair 0: the output layer has constants")
     if ticket.outputs != target.outputs:
         raise NotApplicableError(f"condition 0: expected {target.outputs} outputs, found {ticket.outputs}")
 

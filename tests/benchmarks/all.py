@@ -39,6 +39,7 @@ def steps(npz: Path | None) -> Mapping[str, list[str]]:
         "peers_equal": ["--timeout", "10", "--repeat", "1"],
         "power": ["--figures", "--repeat", "1"],
         "hostile": [],
+        "baselines": ["--npz", str(npz)] if npz else ["--synthetic"],
     }
 
 

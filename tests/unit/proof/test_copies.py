@@ -132,6 +132,9 @@ def test_verdicts_of_random_mutants(number):
         assert decide(target, replace(other, input=target.input)).verdict is not Verdict.UNDECIDED
 
 
+WITH_A_CONSTANT = dense([[*row, 1] for row in TICKET.layers[1].weights.to_dense().tolist()]).weights
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
@@ -144,6 +147,11 @@ def test_verdicts_of_random_mutants(number):
         pytest.param(with_layer(TICKET, 3, precision_bits=1), "layer 2: δ_t ≥ δ fails by 1 bits", id="last"),
         pytest.param(with_layer(TICKET, 3, steps=(Relu(),)), "layer 2: the steps are not the target's", id="steps"),
         pytest.param(with_weight(TICKET, 0, 0, 1, 1), "condition 1: pair 0", id="two inputs"),
+        pytest.param(
+            with_layer(TICKET, 1, weights=WITH_A_CONSTANT, constants=(0,)),
+            "condition 0: pair 0: the output layer has constants",
+            id="constants of a pair's output",
+        ),
         pytest.param(with_layer(TICKET, 0, steps=()), "pair 0: the hidden layer's steps", id="no ReLU"),
         pytest.param(
             with_layer(TICKET, 3, weights=dense([[1, 2, 3]]).weights),
@@ -331,7 +339,6 @@ def test_questions_one_by_one():
 
 
 def test_another_solver_agrees():
-    pytest.importorskip("cvc5")
     proof = prove(TARGET, TICKET)
     opinion = ask_again(TARGET, TICKET, proof.obligations, ALONE)
     assert opinion.gave_up.keys() <= {"network"}
