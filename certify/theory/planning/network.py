@@ -3,7 +3,9 @@
 With blocks of n units (Lemmas 6 and 7), blocks are independent, and a block fails where one of its weights does, in a
 half that it needs. The outputs of one block share u, which correlates their failures in a way that nothing here
 assumes anything about: a block fails at most as often as all its weights together (the union bound), and at least as
-often as the one that fails most. The network's ticket exists with the product over blocks, of either end.
+often as the one that fails most. The two halves of a weight are given by different units, of which one half has the
+fewer the more the other has: both are there at most as often as if they were independent. The network's ticket exists
+with the product over blocks, of either end.
 
 Copies (Theorem 2): a copy of a neuron exists if each of its weights has a subset of the copies that exist before it;
 those of one layer depend on how many these are, and not on each other, as every weight is drawn on its own. So with
@@ -26,6 +28,8 @@ from certify.network.matrix import Int64Array
 from certify.theory.planning.arrival import Failing, Floats
 from certify.ticket.block import Wanted
 
+MOST = 1 << 12
+NEGLIGIBLE = 1e-12
 MARKS = 32
 """For so many numbers of copies the chain's ends are summed, or for all where these are fewer."""
 
@@ -42,6 +46,14 @@ class Chance:
         return Chance(self.low * other.low, self.high * other.high)
 
 
+@dataclass(frozen=True)
+class Expected:
+    """A mean, between two ends."""
+
+    low: float
+    high: float
+
+
 @dataclass(frozen=True, eq=False)
 class Demand:
     """What one layer asks of its blocks.
@@ -50,12 +62,14 @@ class Demand:
         magnitudes: int64[weights]: the distinct magnitudes but 0, rising, on the target's scale.
         counts: int64[blocks, weights]: how many weights and halves of a block have each.
         by_row: int64[rows, weights]: how many of a row.
+        halves: int64[blocks]: how many halves each has.
         rows, columns, groups: of the layer by taps, with its constant lines.
     """
 
     magnitudes: Int64Array
     counts: Int64Array
     by_row: Int64Array
+    halves: Int64Array
     rows: int
     columns: int
     groups: int
@@ -80,6 +94,7 @@ def demand(wanted: Wanted, *, single: bool = False) -> Demand:
         magnitudes,
         np.array(counts, dtype=np.int64).reshape(len(counts), len(magnitudes)),
         by_row,
+        np.ones(len(counts), dtype=np.int64) if single else halves.ravel(),
         rows,
         columns,
         wanted.groups,
@@ -91,8 +106,31 @@ def blocks(asked: Demand, failing: Failing, items: int) -> Chance:
     if not len(asked.magnitudes):
         return Chance(1.0, 1.0)
     union = np.maximum(0, 1 - asked.counts @ failing.high(items))
-    worst = (np.where(asked.counts > 0, failing.low(items), 0.0)).max(axis=1)
-    return Chance(float(union.prod()), float((1 - worst).prod()))
+    return Chance(float(union.prod()), float((1 - _worst(asked, failing, items)).prod()))
+
+
+def _worst(asked: Demand, failing: Failing, items: int) -> Floats:
+    """Return float64[blocks], how often at least the weight that fails most does so, in one half or another."""
+    one: Floats = np.where(asked.counts > 0, failing.low(items), 0.0).max(axis=1, initial=0.0)
+    worst: Floats = 1 - (1 - one) ** asked.halves
+    return worst
+
+
+def grown(asked: Demand, failing: Failing) -> Expected | None:
+    """Return the units that blocks of their own sizes have in all; None where MOST of one block do not surely do.
+
+    A block is as long as its last weight takes, so its mean length is the sum over n of the chance that n units fail.
+    Where groups have blocks side by side, the widest counts. A layer without weights has one unit nevertheless.
+    """
+    counts = asked.counts.reshape(asked.groups, asked.columns, len(asked.magnitudes))
+    if (counts.sum(axis=0) @ failing.high(MOST)).sum() >= NEGLIGIBLE:
+        return None
+    low, high, union, units = np.zeros(counts.shape[:2]), 0.0, 1.0, 0
+    while union >= NEGLIGIBLE:
+        worst = _worst(asked, failing, units).reshape(counts.shape[:2])
+        union = float(np.minimum(1.0, counts.sum(axis=0) @ failing.high(units)).sum())
+        low, high, units = low + worst, high + union, units + 1
+    return Expected(max(1.0, float(low.sum(axis=1).max())), max(1.0, high))
 
 
 def chain(asked: Sequence[Demand], failing: Sequence[Failing], items: int) -> Chance:
@@ -115,11 +153,7 @@ def _chain_low(asked: Sequence[Demand], failing: Sequence[Failing], items: int, 
 
 
 def _chain_high(asked: Sequence[Demand], failing: Sequence[Failing], items: int, marks: Int64Array) -> float:
-    """Return the upper end, of the last layer and of the copies that it reads.
-
-    The two halves of a weight are given by different units, of which one half has the fewer the more the other has:
-    so both are there at most as often as if they were independent, and a copy's chance is a product over `by_row`.
-    """
+    """Return the upper end, of the last layer and of the copies that it reads."""
     before, last, neurons = len(asked) - 2, asked[-1], asked[-2].rows
     made = _all(asked[before].by_row, failing[before].low(items))
     above = np.append(0, marks[:-1] + 1)  # what lies between two marks counts as the upper one

@@ -20,7 +20,7 @@ from certify.errors import InputError
 from certify.network.model import Network, require_chain
 from certify.theory.bounds import units_needed
 from certify.theory.planning.arrival import MAX_BITS, Binary, Failing, Items, measure
-from certify.theory.planning.network import Chance, Demand, blocks, chain, demand
+from certify.theory.planning.network import Chance, Demand, Expected, blocks, chain, demand, grown
 from certify.ticket.theorem1 import demands
 
 Name: TypeAlias = Literal["pairs", "copies", "binary"]
@@ -64,6 +64,7 @@ class Option:
         chance: of success at `width`, or at MAX_WIDTH.
         units: at `width`: of each pair, or single matrix's columns.
         parameters: of the base network at `width`.
+        grown: the mean of the units of all layers with blocks that grow; None for copies, or where it is not bounded.
         least_units: Corollary 1: below so many of `units` no base network serves every layer of this shape.
         expression: Theorem 1's or 2's d·log2(1/δ) for each layer, without its constant, which nobody names.
         instances: the fewest draws behind it; 0 where it was computed.
@@ -76,6 +77,7 @@ class Option:
     chance: Chance
     units: tuple[int, ...]
     parameters: int | None
+    grown: Expected | None
     least_units: tuple[int, ...]
     expression: tuple[int, ...]
     instances: int
@@ -185,7 +187,16 @@ def _option(
     parameters = sum(map(operator.mul, units, each)) if width else None
     expression = tuple(layer.columns * b for layer, b in zip(asked, bits, strict=True))
     found = chance(width or MAX_WIDTH)
-    return Option(name, bits, width, at_least, found, units, parameters, least, expression, instances)
+    mean = None if name == "copies" else _grown(asked, failing)
+    return Option(name, bits, width, at_least, found, units, parameters, mean, least, expression, instances)
+
+
+def _grown(asked: Sequence[Demand], failing: Sequence[Failing]) -> Expected | None:
+    layers = [grown(layer, fails) for layer, fails in zip(asked, failing, strict=True)]
+    known = [layer for layer in layers if layer is not None]
+    if len(known) < len(layers):
+        return None
+    return Expected(sum(layer.low for layer in known), sum(layer.high for layer in known))
 
 
 def _least(enough: Callable[[int], bool]) -> int | None:

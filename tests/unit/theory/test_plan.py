@@ -13,7 +13,7 @@ from certify.errors import InputError, TicketNotFoundError
 from certify.network.target import read_target
 from certify.theory.bounds import width_needed
 from certify.theory.planning.arrival import Binary, Measured, draw, measure
-from certify.theory.planning.network import Chance, blocks, chain, demand
+from certify.theory.planning.network import Chance, blocks, chain, demand, grown
 from certify.theory.planning.plan import Wish, make_plan, random_target_weights
 from certify.ticket import find_copies, find_ticket
 from certify.ticket.block import Wanted
@@ -143,6 +143,36 @@ def test_over_200_targets_tickets_are_found_as_often_as_promised(name, widths, u
     """From where few are found to where nearly all are."""
     rates = [check(name, widths, each, 200) for each in units]
     assert rates[0] < 0.5 < 0.9 < rates[-1]
+
+
+@pytest.mark.compiled
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["pairs", "binary"])
+def test_over_200_targets_grown_blocks_are_as_long_as_promised(name):
+    fails, sizes, low, high = counted(name, 2), [], 0.0, 0.0
+    for seed in range(200):
+        network = random_network((2, 2, 1), 2, seed)
+        ticket = find_ticket(network, f"plan {seed}", construction="binary" if name == "binary" else "theorem-1")
+        sizes.append(sum(ticket.base.widths))
+        for asked in map(demand, demands(network)):
+            mean = grown(asked, of_weights(fails[0], asked.magnitudes))
+            low, high = low + mean.low / 200, high + mean.high / 200
+    noise = 3 * np.std(sizes) / math.sqrt(200)
+    assert low - noise <= np.mean(sizes) <= high + noise
+
+
+def test_a_block_grows_until_its_last_weight():
+    """One weight of one half: a geometric law. With two halves, less than both after each other and more than one."""
+    for halves, least, most in ((1, 10, 10), (2, 10, 20)):
+        wanted = Wanted(0, np.array([[1]]), np.array([True]), np.array([halves == 2]), 1)
+        mean = grown(demand(wanted), Known(0.9))
+        assert least <= mean.low + 1e-9
+        assert mean.low - 1e-9 <= mean.high <= most + 1e-9
+
+
+def test_no_length_is_promised_of_what_never_comes():
+    wanted = Wanted(0, np.array([[1]]), np.array([True]), np.array([False]), 1)
+    assert grown(demand(wanted), Known(1.0)) is None
 
 
 class Known:
