@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
 _NOTES = (
     "width: units of every block, and copies, at which the probability is surely as wanted, at this confidence;",
-    "fewer than `at least` are excluded likewise. d·log2(1/δ) is Theorem 1's or 2's width without its constant,",
-    "which nobody names: nothing to compare the width with in absolute terms.",
+    "fewer than `at least` are excluded likewise. If grown: the mean of all layers' units without --width.",
+    "Units, Corollary 1: no base network of fewer units in that layer serves every layer of this shape, whatever is",
+    "drawn; one target may need fewer. d·log2(1/δ): Theorem 1's or 2's width without its constant, which nobody",
+    "names: nothing to compare the width with in absolute terms.",
 )
 
 
@@ -112,7 +114,10 @@ def _text(plan: Plan, wish: Wish, quiet: bool) -> str:
         ]
     if quiet:
         return lines[0]
-    head = ("construction", "bits of δ", "width", "at least", "success at width", "parameters", "d·log2(1/δ)")
+    head = (
+        *("construction", "bits of δ", "width", "at least", "success at width"),
+        *("parameters", "units", "if grown", "Corollary 1", "d·log2(1/δ)"),
+    )
     rows = [head, *map(_row, plan.options)]
     wide = [max(len(row[column]) for row in rows) for column in range(len(head))]
     lines += [
@@ -131,8 +136,15 @@ def _row(option: Option) -> tuple[str, ...]:
         "-" if option.at_least is None else str(option.at_least),
         f"{low:.4f} to {high:.4f}",
         "-" if option.parameters is None else f"{option.parameters:,}",
-        ",".join(map(str, option.expression)),
+        _each(option.units),
+        "-" if option.grown is None else f"{option.grown.low:.0f} to {option.grown.high:.0f}",
+        _each(option.least_units),
+        _each(option.expression),
     )
+
+
+def _each(layers: tuple[int, ...]) -> str:
+    return ",".join(map(str, layers)) or "-"
 
 
 def _bits(option: Option) -> str:

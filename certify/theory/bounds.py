@@ -47,4 +47,9 @@ def lemma_4_error(items: int, constant: float = 2.0) -> float:
 
 def width_needed(outputs: int, inputs: int, precision_bits: int) -> int:
     """Return Corollary 1's bound for two layers: their hidden width is at least Theorem 3's over d_in + d_out."""
-    return -(-parameters_needed([(precision_bits, outputs * inputs)]) // (outputs + inputs))
+    return units_needed(precision_bits, outputs * inputs, outputs + inputs)
+
+
+def units_needed(precision_bits: int, weights: int, parameters: int) -> int:
+    """Return the same bound of units that have so many parameters each, for a layer of so many weights."""
+    return -(-parameters_needed([(precision_bits, weights)]) // parameters)

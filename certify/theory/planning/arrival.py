@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +26,13 @@ from certify.errors import InputError
 from certify.network.matrix import Int64Array
 from solvers.subset_sum import arrivals
 
-Items: TypeAlias = Literal["products", "singles"]
+Items: TypeAlias = Literal["products", "singles", "nonzero"]
+"""Products of weights with 0, single weights without it, products of such."""
 Floats: TypeAlias = NDArray[np.float64]
 
-MEASURED = {"products": 112, "singles": 48}
+MEASURED = {"products": 112, "singles": 48, "nonzero": 112}
 """Units of a block, of which half or fewer serve one half; or single weights."""
-MAX_BITS = {"products": 8, "singles": 16}
+MAX_BITS = {"products": 8, "singles": 16, "nonzero": 8}
 _WORK = 1 << 31
 _CHUNK = 1 << 10
 _FEWEST = 200
@@ -96,7 +97,7 @@ def measure(kind: Items, bits: int, magnitudes: Int64Array, instances: int, risk
     """Measure p(n, w).
 
     Args:
-        kind: products v·u of one half (u of the other counts as 0), or single weights without 0.
+        kind: products v·u of one half (u of the other counts as 0), or single weights.
         bits: of δ.
         magnitudes: int64[weights], above 0, on the items' scale.
         instances: how many draws; fewer where their bitsets are long.
@@ -108,11 +109,11 @@ def measure(kind: Items, bits: int, magnitudes: Int64Array, instances: int, risk
     """
     if bits > MAX_BITS[kind]:
         raise InputError(f"expected {kind} of at most {MAX_BITS[kind]} bits to simulate, found {bits}", "precision")
-    largest = 1 << (2 * bits if kind == "products" else bits)
+    largest = 1 << (bits if kind == "singles" else 2 * bits)
     longest = MEASURED[kind]
     work = longest * (longest * largest // 256 + len(magnitudes) + 1)
     instances = min(instances, max(_FEWEST, _WORK // work))
-    rng = np.random.default_rng([seed, bits, kind == "singles"])
+    rng = np.random.default_rng([seed, bits, get_args(Items).index(kind)])
     counts = np.zeros((len(magnitudes), longest + 1), dtype=np.int64)
     for first in range(0, instances, _CHUNK):
         counts += arrivals(draw(kind, bits, min(_CHUNK, instances - first), rng), magnitudes)
@@ -125,11 +126,14 @@ def measure(kind: Items, bits: int, magnitudes: Int64Array, instances: int, risk
 def draw(kind: Items, bits: int, instances: int, rng: np.random.Generator) -> Int64Array:
     """Return int64[instances, n]: items in their order."""
     shape, most = (instances, MEASURED[kind]), 1 << bits
-    if kind == "singles":
+
+    def weights() -> Int64Array:
+        if kind == "products":
+            return rng.integers(-most, most + 1, shape)
         signed: Int64Array = rng.integers(1, most + 1, shape) * rng.choice(np.array([-1, 1]), shape)
         return signed
-    v, u = rng.integers(-most, most + 1, shape), rng.integers(-most, most + 1, shape)
-    return v * np.maximum(u, 0)
+
+    return weights() if kind == "singles" else weights() * np.maximum(weights(), 0)
 
 
 def _end(shares: Floats, surprise: float, *, up: bool) -> Floats:

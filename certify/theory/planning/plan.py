@@ -7,6 +7,8 @@ not excluded, so the width that is really needed lies between them.
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
@@ -16,8 +18,9 @@ import numpy as np
 from certify.certificate.sizes import lower_bound
 from certify.errors import InputError
 from certify.network.model import Network, require_chain
+from certify.theory.bounds import units_needed
 from certify.theory.planning.arrival import MAX_BITS, Binary, Failing, Items, measure
-from certify.theory.planning.network import Chance, Demand, blocks, chain, demand
+from certify.theory.planning.network import Chance, Demand, Expected, blocks, chain, demand, grown
 from certify.ticket.theorem1 import demands
 
 Name: TypeAlias = Literal["pairs", "copies", "binary"]
@@ -61,6 +64,8 @@ class Option:
         chance: of success at `width`, or at MAX_WIDTH.
         units: at `width`: of each pair, or single matrix's columns.
         parameters: of the base network at `width`.
+        grown: the mean of the units of all layers with blocks that grow; None for copies, or where it is not bounded.
+        least_units: Corollary 1: below so many of `units` no base network serves every layer of this shape.
         expression: Theorem 1's or 2's d·log2(1/δ) for each layer, without its constant, which nobody names.
         instances: the fewest draws behind it; 0 where it was computed.
     """
@@ -72,6 +77,8 @@ class Option:
     chance: Chance
     units: tuple[int, ...]
     parameters: int | None
+    grown: Expected | None
+    least_units: tuple[int, ...]
     expression: tuple[int, ...]
     instances: int
 
@@ -129,20 +136,21 @@ def _options(target: Network, wish: Wish, name: Name, bits: int | None) -> list[
     asked = [demand(layer, single=alone) for layer, alone in zip(wanted, single, strict=True)]
     own = [layer.precision_bits for layer in target.linear]
     if name == "binary":
-        return [_option(name, tuple(own), asked, [Binary(layer.magnitudes) for layer in asked], wish.success, 0)]
+        failing = [Binary(layer.magnitudes) for layer in asked]
+        return [_option(target, name, tuple(own), asked, failing, wish.success, 0)]
     coarsest = [k if alone else (k + 1) // 2 for k, alone in zip(own, single, strict=True)]
-    kinds: list[Items] = ["singles" if alone else "products" for alone in single]
+    pair: Items = "nonzero" if name == "copies" else "products"
+    kinds: list[Items] = ["singles" if alone else pair for alone in single]
     found: list[Option] = []
     for each in _precisions(coarsest, kinds, bits):
         scales = [b if alone else 2 * b for b, alone in zip(each, single, strict=True)]
-        failing, fewest = [], wish.instances
+        counted = []
         for number, layer in enumerate(asked):
             sizes = layer.magnitudes << (scales[number] - own[number])
             risk = (1 - wish.confidence) / len(asked)
-            counted = measure(kinds[number], each[number], sizes, wish.instances, risk, wish.seed)
-            failing.append(counted)
-            fewest = min(fewest, counted.instances)
-        found.append(_option(name, each, asked, failing, wish.success, fewest))
+            counted.append(measure(kinds[number], each[number], sizes, wish.instances, risk, wish.seed))
+        fewest = min(layer.instances for layer in counted)
+        found.append(_option(target, name, each, asked, counted, wish.success, fewest))
     return found
 
 
@@ -156,6 +164,7 @@ def _precisions(coarsest: Sequence[int], kinds: Sequence[Items], bits: int | Non
 
 
 def _option(
+    target: Network,
     name: Name,
     bits: tuple[int, ...],
     asked: Sequence[Demand],
@@ -173,9 +182,21 @@ def _option(
 
     width = _least(lambda n: chance(n).low >= success)
     at_least = _least(lambda n: chance(n).high >= success)
-    units, parameters = _sizes(name, asked, width) if width else ((), None)
+    units, each = _sizes(name, asked, width) if width else ((), ())
+    least = _least_units(target, each)
+    parameters = sum(map(operator.mul, units, each)) if width else None
     expression = tuple(layer.columns * b for layer, b in zip(asked, bits, strict=True))
-    return Option(name, bits, width, at_least, chance(width or MAX_WIDTH), units, parameters, expression, instances)
+    found = chance(width or MAX_WIDTH)
+    mean = None if name == "copies" else _grown(asked, failing)
+    return Option(name, bits, width, at_least, found, units, parameters, mean, least, expression, instances)
+
+
+def _grown(asked: Sequence[Demand], failing: Sequence[Failing]) -> Expected | None:
+    layers = [grown(layer, fails) for layer, fails in zip(asked, failing, strict=True)]
+    known = [layer for layer in layers if layer is not None]
+    if len(known) < len(layers):
+        return None
+    return Expected(sum(layer.low for layer in known), sum(layer.high for layer in known))
 
 
 def _least(enough: Callable[[int], bool]) -> int | None:
@@ -192,15 +213,20 @@ def _least(enough: Callable[[int], bool]) -> int | None:
     return high
 
 
-def _sizes(name: Name, asked: Sequence[Demand], width: int) -> tuple[tuple[int, ...], int]:
-    """Return the units of each layer, and all parameters."""
-    units, parameters = [width * layer.columns for layer in asked], 0
+def _sizes(name: Name, asked: Sequence[Demand], width: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return for each layer its units, and the parameters that one of them has."""
+    units, each = [width * layer.columns for layer in asked], []
     for number, layer in enumerate(asked):
         copies = width if name == "copies" and number < len(asked) - 1 else 1
-        if name != "copies" or number == 0:
-            parameters += layer.groups * units[number] * layer.columns
-        parameters += layer.rows * copies * units[number]
-    return tuple(units), parameters
+        pair = name != "copies" or number == 0
+        each.append(layer.rows * copies + (layer.groups * layer.columns if pair else 0))
+    return tuple(units), tuple(each)
+
+
+def _least_units(target: Network, each: Sequence[int]) -> tuple[int, ...]:
+    """Return Corollary 1's bound for each layer; nothing where there are no units."""
+    layers = zip(target.linear, each, strict=True) if each else ()
+    return tuple(units_needed(layer.precision_bits, math.prod(layer.weights.shape), own) for layer, own in layers)
 
 
 def random_target_weights(widths: Sequence[int], bits: int, seed: int) -> list[list[list[int]]]:

@@ -17,6 +17,7 @@ def test_a_plan_in_json(certify):
     assert {option["construction"] for option in options} == {"pairs", "copies", "binary"}
     best = options[ran.result["chosen"]]
     assert best["parameters"] == min(option["parameters"] for option in options)
+    assert all(len(option["least_units"]) == len(option["units"]) for option in options)
     for option in options:
         assert option["at_least"] <= option["width"]
         assert option["chance"]["low"] >= 0.9
@@ -27,6 +28,7 @@ def test_binary_text(certify):
     assert ran.code == 0
     assert ran.out.startswith("plan: binary at 1 bits")
     assert "Theorem 3" in ran.out
+    assert "Corollary 1" in ran.out
 
 
 def test_an_impossible_wish(certify):
