@@ -2,8 +2,8 @@
 
 How long one example takes depends on who else uses the machine. Fifty are tried where a test names no number of its
 own, others in every run. A job in the background may have been begun with SIGINT ignored, and all its processes with
-it. With NUMBA_DISABLE_JIT=1 kernels run in the interpreter, some thousand times slower: tests marked `compiled` cannot
-wait for that, and a search that finds nothing ends sooner.
+it. With NUMBA_DISABLE_JIT=1 kernels run in the interpreter, some thousand times slower: tests marked `compiled` can
+not wait for that, and a search that finds nothing ends sooner.
 """
 
 from __future__ import annotations

@@ -48,6 +48,7 @@ def quick(tmp_path, monkeypatch):
     return tmp_path / "iris.json"
 
 
+@pytest.mark.long
 def test_training_gives_the_same_files_again(capsys):
     assert train.main(["--check"]) == 0
     assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == ["iris.json", "digits.json"]

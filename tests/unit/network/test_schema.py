@@ -136,6 +136,7 @@ def parents(document: Any) -> list[tuple[Any, Any]]:
     return [(document, key) for key in keys] + [pair for key in keys for pair in parents(document[key])]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("full", [FULL, FULL_ENCODED], ids=["listed", "encoded"])
 def test_both_agree_when_anything_is_deleted_added_or_replaced(full):
     check_neighbours(full, VALUES)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from mutants import dense, network, plain_ticket
 from verdicts import NO_SWEEP, decide
 
 from certify.proof.claim import Verdict
 
 
+@pytest.mark.long
 def test_numbers_too_long_to_put_before_z3():
     """The decomposition says so and decides nothing; the sweep in Python integers still does."""
     longest = network([-1], [1], *[dense([[2**60]], bits=60)] * 136)

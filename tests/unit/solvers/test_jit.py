@@ -64,6 +64,7 @@ print([globals()[name](40) for name in {0}], "numba" in __import__("sys").module
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("order", [("one_more", "two_more"), ("two_more", "one_more"), ("two_more", "two_more")])
 def test_kernels_call_each_other_whichever_is_called_first(order, tmp_path):
     script = tmp_path / "script.py"

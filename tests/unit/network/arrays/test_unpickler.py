@@ -189,6 +189,7 @@ def values(program: bytes):
     return str(caught.value)
 
 
+@pytest.mark.long
 def test_a_tuple_that_doubles_25_times():
     """2^25 values in 200 bytes."""
     doubled = b"N" + b"".join(b"q%ch%c\x86" % (n, n) for n in range(25))

@@ -56,6 +56,7 @@ def test_cut_off_at_every_byte(data: bytes) -> None:
         assert not outcome(cut) or not any(data[length:])
 
 
+@pytest.mark.long
 def test_every_byte_damaged() -> None:
     read = sum(outcome(damaged) for damaged in _damaged(SMALL, range(len(SMALL)), (0x01, 0xFF)))
     assert 0 < read < 2 * len(SMALL)
@@ -66,6 +67,7 @@ def test_bytes_of_a_deployed_file_damaged() -> None:
     assert 0 < read < len(ECG) // 61
 
 
+@pytest.mark.long
 def test_every_offset_replaced() -> None:
     for at in range(0, len(SMALL) - 3, 4):
         for value in (0xFFFFFFFF, 0x80000000, 0x7FFFFFFF, len(SMALL), 0):
