@@ -194,8 +194,9 @@ def _read_shapes(target: Network, base: BaseNetwork) -> tuple[tuple[int, int], .
     try:
         shapes = matrix_shapes(target, base)
     except InputError as error:
-        place = f"predicate.base.{error.place}" if error.place.startswith("widths") else error.place
-        raise InputError(error.problem, place) from None
+        if error.place.startswith("widths"):
+            raise InputError(error.problem, f"predicate.base.{error.place}") from None
+        raise InputError(f"{error.problem} ({error.place} of the target)", "predicate.base") from None
     _check_copies(base, shapes)
     return shapes
 

@@ -103,11 +103,22 @@ def _one(name: str, asked: Asked, output: Output) -> str:
         _measure(path, heading, asked, output)
     with about(path):
         rows = table.rows_of(_text(path), heading)
-    for kind, data in zip(("png", "svg"), style.drawn(experiment.draw, rows), strict=True):
+        table.check_points(rows, run.check_keys(experiment.points(asked.size)))
+        figures = _drawn(experiment, rows)
+    for kind, data in zip(("png", "svg"), figures, strict=True):
         figure = path.with_suffix(f".{kind}")
         with about(figure):
             write_atomic(figure, data)
     return f"{name}: {len(rows)} rows in {path}, figures beside it"
+
+
+def _drawn(experiment: experiments.Experiment, rows: Sequence[table.Row]) -> tuple[bytes, bytes]:
+    """Return the figure, which somebody's edits of the table may have made impossible to draw."""
+    try:
+        return style.drawn(experiment.draw, rows)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        problem = f"expected a table that can be drawn, found {type(error).__name__}: {error}: remove the file"
+        raise InputError(problem) from error
 
 
 def _measure(path: Path, heading: table.Heading, asked: Asked, output: Output) -> None:

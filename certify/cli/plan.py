@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict
+from operator import mul
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from certify.network.model import Network
     from certify.theory.planning.plan import Name, Option, Plan, Wish
 
+MAX_WEIGHTS = 1 << 21
+"""Of a random target, which is written out as a file: a file has no more values in lists."""
 _NOTES = (
     "width: units of every block, and copies, at which the probability is surely as wanted, at this confidence;",
     "fewer than `at least` are excluded likewise. If grown: the mean of all layers' units without --width.",
@@ -34,9 +38,12 @@ def _widths(_: click.Context, option: click.Parameter, text: str | None) -> tupl
     if text is None:
         return None
     parts = text.split(",")
-    if len(parts) < 2 or not all(part.isascii() and part.isdigit() and 0 < int(part) <= 1 << 14 for part in parts):
+    if len(parts) < 2 or not all(re.fullmatch("[0-9]{1,5}", part) and 0 < int(part) <= 1 << 14 for part in parts):
         raise click.BadParameter("expected two or more widths from 1 to 16384 with commas between", param=option)
-    return tuple(map(int, parts))
+    widths = tuple(map(int, parts))
+    if (weights := sum(map(mul, widths[1:], widths))) > MAX_WEIGHTS:
+        raise click.BadParameter(f"expected at most {MAX_WEIGHTS} weights, found {weights}", param=option)
+    return widths
 
 
 @click.command(name="plan")

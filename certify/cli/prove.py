@@ -110,7 +110,7 @@ def _check(drawing: Drawing, given: BaseOptions, mask_out: Path | None) -> None:
     if given.base is None and mask_out is not None:
         raise click.UsageError("expected --base with --mask-out: masks of a drawn network are in its certificate")
     if given.base is not None and drawing != Drawing():
-        drawn = "--seed, --width, --precision, --objective, --kept-per-weight"
+        drawn = "--seed, --construction, --width, --precision, --objective, --kept-per-weight, --activation"
         raise click.UsageError(f"expected --base or a base network that is drawn ({drawn})")
 
 

@@ -39,6 +39,11 @@ def test_proved_and_audited(drawn):
         assert what in ran.result["error"]["message"]
     base["activation"] = "leaky_relu:3"
     assert audit(drawn, said).result["verdict"] != "proved"
+    base["precisions"] = [{"drawn": 30, "kept": 30}] * 2
+    error = audit(drawn, said).result["error"]
+    assert error["place"] == "payload.predicate.base"
+    assert "expected accumulators of 0 to 60 precision bits, found 62" in error["message"]
+    assert "(layers[0] of the target)" in error["message"]
 
 
 WRONG = {

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby, zip_longest
 from typing import Any, TypeAlias
 
 from certify.errors import InputError
@@ -137,6 +138,19 @@ def rows_of(text: str, heading: Heading) -> list[dict[str, Value]]:
             raise InputError(f"expected {len(names)} columns, found {line[:80]!r}: remove the file")
         rows.append(dict(zip(names, [cells[0], *map(_value, cells[1:])], strict=True)))
     return rows
+
+
+def check_points(rows: Sequence[Row], keys: Sequence[str]) -> None:
+    """Check that a finished table has all points, in their order, and no others.
+
+    Raises:
+        InputError: it has not.
+    """
+    found = [point for point, _ in groupby(str(row["point"]) for row in rows)]
+    if found != list(keys):
+        missing = next((key for key, there in zip_longest(keys, found) if key != there), None)
+        said = f"expected the point {missing!r} in its place" if missing else f"expected {len(keys)} points"
+        raise InputError(f"{said}, found {len(found)} points: remove the file")
 
 
 def _value(cell: str) -> Value:

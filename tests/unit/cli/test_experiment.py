@@ -109,6 +109,28 @@ def test_what_is_there_is_not_mixed_with_something_else(certify, whole, finished
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("coins 4", "coins 5", "expected the point 'coins 4' in its place, found 4 points: remove the file"),
+        ("coins 4,", "", "expected 4 columns"),
+        ("coins 3", "coins 4", "expected the point 'coins 3' in its place, found 3 points"),
+        (",20,", ",twenty,", "expected a table that can be drawn, found TypeError: "),
+    ],
+)
+def test_a_finished_table_that_somebody_edited(certify, whole, monkeypatch, old, new, says):
+    def draw(_, rows):
+        return str(sum(row["throws"] for row in rows)).encode(), b"svg"
+
+    monkeypatch.setattr(style, "drawn", draw)
+    path = whole / "coins.csv"
+    path.write_text(path.read_text().replace(old, new))
+    ran = small(certify, "-o", "whole")
+    assert (ran.code, ran.out) == (2, "")
+    assert "whole/coins.csv: " in ran.error
+    assert says in ran.error
+
+
+@pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["dice"], "expected an experiment, one of coins, found 'dice'"),

@@ -43,6 +43,8 @@ def test_an_impossible_wish(certify):
         ([], "expected TARGET, or --widths"),
         (["--widths", "2,2"], "with --target-bits"),
         (["--widths", "2", "--target-bits", 2], "two or more widths"),
+        (["--widths", f"2,{'9' * 5000}", "--target-bits", 2], "two or more widths"),
+        (["--widths", "16384,16384", "--target-bits", 2], "at most 2097152 weights, found 268435456"),
         (["--widths", "2,2", "--target-bits", 2, "--success", 1.5], "between 0 and 1"),
         (["--widths", "2,2", "--target-bits", 4, "--construction", "pairs", "--precision", 1], "at least 2 bits"),
         (["--widths", "2,2", "--target-bits", 4, "--construction", "pairs", "--precision", 12], "to simulate"),
