@@ -25,6 +25,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from certify.base.activation import RELU, activation_name
 from certify.base.draw import kept_weights
 from certify.base.law import MAX_PRECISION_BITS, BaseNetwork, Precision, quantize
 from certify.base.layout import Pair, pairs
@@ -209,12 +210,14 @@ def with_noise(target: Network, base: BaseNetwork, masks: Sequence[Mask], noise:
 
     Raises:
         InputError: the target has another operator than dense layers in a chain, the base network has another
-            construction than Theorem 1's, or weights would be finer than 2^-30.
+            construction than Theorem 1's or another activation than ReLU, or weights would be finer than 2^-30.
     """
     require_chain(target)
     construction = base.construction
     if construction != "theorem-1":
         raise InputError(f"expected the construction theorem-1, found {construction}", "base.construction")
+    if base.activation != RELU:
+        raise InputError(f"expected relu, found {activation_name(base.activation)}", "base.activation")
     finer = [precision.kept + noise.finer_bits for precision in base.precisions]
     if max(finer) > MAX_PRECISION_BITS:
         raise InputError(f"expected noisy weights of at most {MAX_PRECISION_BITS} bits, found {max(finer)}")

@@ -19,7 +19,18 @@ from certify.errors import InputError
 from certify.network.evaluate import evaluate
 from certify.network.matrix import Matrix, from_dense
 from certify.network.model import Box, Dense, Network
-from certify.network.steps import Clamp, Offset, Relu, Requantize, RequantizeQ31, Sign, Step, apply_step, apply_steps
+from certify.network.steps import (
+    Clamp,
+    LeakyRelu,
+    Offset,
+    Relu,
+    Requantize,
+    RequantizeQ31,
+    Sign,
+    Step,
+    apply_step,
+    apply_steps,
+)
 from certify.proof.claim import Relation, Verdict
 from certify.proof.prover import prove
 from certify.theory.deviation import Ranges, accumulator_moments, after_step, deviation
@@ -249,3 +260,17 @@ def test_what_has_no_exact_law_is_refused():
     fine = replace(ticket.base, precisions=(Precision(30, 30),))
     with pytest.raises(InputError, match="at most 30 bits, found 31"):
         with_noise(ONE, fine, ticket.masks, Noise.parse("uniform:1:1"))
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"construction": "theorem-2"}, "expected the construction theorem-1, found theorem-2"),
+        ({"construction": "binary"}, "expected the construction theorem-1, found binary"),
+        ({"activation": LeakyRelu(1)}, "expected relu, found leaky_relu:1"),
+    ],
+)
+def test_another_network_than_pairs_with_relus_is_refused(other, said):
+    ticket = find_ticket(ONE, "0")
+    with pytest.raises(InputError, match=said):
+        with_noise(ONE, replace(ticket.base, **other), ticket.masks, Noise.parse("flip:1/3"))
