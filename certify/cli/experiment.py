@@ -61,7 +61,8 @@ def command(name: str | None, size: Size, seed: int, folder: Path, workers: Work
     """
     output = Output("text", quiet, verbose=False)
     if name is None:
-        listed = "\n".join(f"{known:<12} {load(known).SUMMARY}" for known in experiments.EXPERIMENTS)
+        longest = max(map(len, experiments.EXPERIMENTS))
+        listed = "\n".join(f"{known:<{longest}}  {load(known).SUMMARY}" for known in experiments.EXPERIMENTS)
         raise click.exceptions.Exit(HOLDS if write(listed) else FAILED)
     names = list(experiments.EXPERIMENTS) if name == "all" else [name]
     try:

@@ -56,7 +56,7 @@ def test_what_is_written(certify, monkeypatch):
 
 def test_without_a_name_it_lists(certify):
     ran = certify("experiment")
-    assert (ran.code, ran.out) == (0, "coins        heads of coins\n")
+    assert (ran.code, ran.out) == (0, "coins  heads of coins\n")
 
 
 def test_all(certify):
