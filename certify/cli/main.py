@@ -134,10 +134,11 @@ def _fail(kind: str, message: str) -> int:
     """Return the exit code of a failure, after saying it in one line, and as JSON where that was asked for."""
     click.echo(f"certify: {message}", err=True)
     if _asks_for_json(sys.argv[1:]):
-        from certify.report.json_form import to_json  # noqa: PLC0415 - slow to load for a wrong call
+        from certify.report.forms import Manner, writer  # noqa: PLC0415 - slow to load for a wrong call
         from certify.report.result import Failure, Result  # noqa: PLC0415
 
-        write(to_json([Result(command="", exit_code=FAILED, error=Failure(kind, message))]))
+        failed = Result(command="", exit_code=FAILED, error=Failure(kind, message))
+        write(writer("json")([failed], Manner()))
     return FAILED
 
 

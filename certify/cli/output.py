@@ -19,9 +19,8 @@ from certify.cli.streams import write
 from certify.errors import CertifyError
 from certify.monitor import Monitor
 from certify.report.exit_codes import FAILED, worst
-from certify.report.json_form import to_json
+from certify.report.forms import FORMS, Manner, writer
 from certify.report.result import Result, of_error
-from certify.report.text import to_text
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -31,7 +30,7 @@ class Output:
     """How a command speaks.
 
     Attributes:
-        form: text or json.
+        form: one of FORMS.
         quiet: no talk, and of text only the verdict.
         verbose: timings and versions too.
     """
@@ -58,8 +57,7 @@ class Output:
         for result in results:
             if result.error is not None:
                 click.echo(f"certify: {result.error.line()}", err=True)
-        shown = [result for result in results if result.error is None]
-        text = to_json(results) if self.form == "json" else to_text(shown, quiet=self.quiet, verbose=self.verbose)
+        text = writer(self.form)(results, Manner(self.quiet, self.verbose))
         code = worst([result.exit_code for result in results])
         raise click.exceptions.Exit(code if write(text) else FAILED)
 
@@ -80,7 +78,7 @@ def output_options(function: _Function) -> _Function:
     # What click's decorators below have noted of their options so far.
     vars(command)["__click_params__"] = getattr(function, "__click_params__", [])
     options: list[Callable[[Any], Any]] = [
-        click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Of the result."),
+        click.option("--format", "form", type=click.Choice(FORMS), default="text", help="Of the result."),
         click.option("-q", "--quiet", is_flag=True, help="Only the verdict."),
         click.option("-v", "--verbose", is_flag=True, help="Timings and versions too."),
     ]

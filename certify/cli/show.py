@@ -20,7 +20,7 @@ from certify.network import strict_json
 from certify.report.claims import conversion, networks, ticket
 from certify.report.exit_codes import FAILED, HOLDS
 from certify.report.layers import layer_texts
-from certify.report.text import box, claim_text, made_of, model, points, right_lines
+from certify.report.words import box, claim_text, made_of, model, points, right_lines
 
 
 @click.command(name="show")

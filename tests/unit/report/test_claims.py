@@ -8,6 +8,7 @@ import json
 import pytest
 from equivalences import CLAIMS, FAR, WIDER, equivalence, found, permuted, proved
 from program import issued, sha256, signing_key, target_bytes
+from written import to_json, to_text
 
 from certify.base.claimed import Base, BaseFiles
 from certify.certificate.audit import Audit
@@ -19,9 +20,7 @@ from certify.network.arrays.file import File
 from certify.proof.claim import Relation, Verdict, Witness
 from certify.proof.prover import Maximum, Stage
 from certify.report import claims
-from certify.report.json_form import to_json
 from certify.report.result import of_audit, of_error, of_proof
-from certify.report.text import to_text
 
 TRUSTED = SignatureCheck(
     (Signer(signing_key(1).public.key_id, Standing.VALID, TrustedKey("alice", signing_key(1).public)),)

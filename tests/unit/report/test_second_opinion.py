@@ -7,11 +7,10 @@ from dataclasses import replace
 
 import pytest
 from program import issued
+from written import to_json, to_text
 
 from certify.proof.second_opinion import Proofs, SecondOpinion
-from certify.report.json_form import to_json
 from certify.report.result import of_proof, with_proofs_in, with_second_opinion
-from certify.report.text import to_text
 
 PROVED = of_proof(issued().subject, issued().proof, {}, {})
 AGREED = SecondOpinion("cvc5", "1.4.2", 1234)

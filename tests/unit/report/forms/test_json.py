@@ -6,9 +6,9 @@ import json
 
 import pytest
 from program import issued
+from written import to_json
 
 from certify.errors import InputError
-from certify.report.json_form import to_json
 from certify.report.result import Result, of_error, of_proof
 
 KEYS = [

@@ -11,10 +11,11 @@ from dataclasses import asdict
 from typing import Any
 
 from certify.report.exit_codes import worst
+from certify.report.forms.form import Manner
 from certify.report.result import FORMAT, Result
 
 
-def to_json(results: Sequence[Result]) -> str:
+def write(results: Sequence[Result], manner: Manner) -> str:  # noqa: ARG001 - a document is the same for all
     """Return one document: the result itself, or for several an overall one with all of them in `results`."""
     if len(results) == 1:
         return json.dumps(_document(results[0]), indent=2)

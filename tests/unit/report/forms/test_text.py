@@ -6,11 +6,12 @@ import dataclasses
 
 import pytest
 from program import issued, sha256, target_bytes
+from written import to_text
 
 from certify.proof.claim import Verdict, Witness
 from certify.proof.prover import Composition
 from certify.report.result import Result, of_proof
-from certify.report.text import points, to_text
+from certify.report.words import points
 from solvers.smt.session import Answer
 
 PROVED = of_proof(issued().subject, issued().proof, {"subset sums": 1.234, "sweep": 0.0}, {"certify": "1", "z3": "5"})
