@@ -54,28 +54,28 @@ def check_agreement(document, seed, chosen):
 
 
 @pytest.mark.compiled
-@settings(AGREEMENT, max_examples=60)
+@settings(AGREEMENT, max_examples=30)
 @given(strategies.documents(max_points=MAX_POINTS), SEEDS, st.data())
 def test_every_kind_of_network(document, seed, data):
     check_agreement(document, seed, data.draw(precisions(mutants.read(document))))
 
 
 @pytest.mark.long
-@settings(AGREEMENT, max_examples=250)
+@settings(AGREEMENT, max_examples=280)
 @given(strategies.documents(max_points=MAX_POINTS, max_inputs=4, max_outputs=4), SEEDS, st.data())
 def test_many_more(document, seed, data):
     check_agreement(document, seed, data.draw(precisions(mutants.read(document))))
 
 
 @pytest.mark.compiled
-@settings(AGREEMENT, max_examples=25)
+@settings(AGREEMENT, max_examples=12)
 @given(strategies.documents(max_points=MAX_POINTS, then=st.just([{"op": "relu"}])), SEEDS)
 def test_no_requantization_between_layers(document, seed):
     """The ticket grows finer with every layer."""
     check_agreement(document, seed, None)
 
 
-@settings(AGREEMENT, max_examples=25)
+@settings(AGREEMENT, max_examples=12)
 @given(
     strategies.documents(max_points=MAX_POINTS, max_layers=1, max_inputs=2, bits=(2, 3)),
     SEEDS,
@@ -96,7 +96,7 @@ def test_blocks_of_one_width(document, seed, width):
     assert naive.equal_on_grid(document, mutants.document_of(pruned))
 
 
-@settings(AGREEMENT, max_examples=40)
+@settings(AGREEMENT, max_examples=20)
 @given(
     strategies.boxes(max_inputs=2, max_points=MAX_POINTS),
     st.data(),

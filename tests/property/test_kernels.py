@@ -264,7 +264,7 @@ def check(rng: random.Random) -> str:
     return "proved" + (" after an edit" if edit else "") if not left else "not proved, though equal"
 
 
-@settings(QUIET, max_examples=80)
+@settings(QUIET, max_examples=40)
 @given(RANDOM)
 def test_what_is_proved_is_so_on_the_whole_grid(rng):
     event(check(rng))
@@ -285,7 +285,7 @@ def test_the_edits_reach_all_outcomes():
     assert seen["refused, rightly"] >= 10
 
 
-@settings(QUIET, max_examples=40)
+@settings(QUIET, max_examples=20)
 @given(RANDOM)
 def test_tickets_by_hand_are_proved(rng):
     target = random_target(rng)
@@ -294,7 +294,7 @@ def test_tickets_by_hand_are_proved(rng):
     assert differing_point(target, ticket) is None
 
 
-@settings(QUIET, max_examples=25)
+@settings(QUIET, max_examples=12)
 @given(RANDOM)
 def test_the_prover_says_what_the_grid_says(rng):
     target = random_target(rng)

@@ -26,7 +26,7 @@ def network(document: dict):
     return read_network(json.dumps(document).encode())
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(st.data(), graphs())
 def test_evaluation_is_the_oracles(data, document):
     point = data.draw(points(document))
@@ -40,7 +40,7 @@ def test_evaluation_is_the_oracles(data, document):
     assert evaluate(read, point) == tuple(naive_graph.flat(expected[-1]))
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(st.data(), graphs(), st.booleans())
 def test_batches_are_the_oracles(data, document, floats):
     read = network(document)
@@ -54,7 +54,7 @@ def test_batches_are_the_oracles(data, document, floats):
     assert found.tolist() == [naive_graph.evaluate(document, point) for point in given_points]
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.data(), graphs())
 def test_bounds_contain_every_value_reached(data, document):
     reached = graph_reach(network(document))
@@ -69,7 +69,7 @@ def test_bounds_contain_every_value_reached(data, document):
             assert all(interval.low[i] <= value <= interval.high[i] for i, value in tensor.items())
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(graphs())
 def test_what_was_written_is_read_back(document):
     read = network(document)
